@@ -1,0 +1,51 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings shared by every Swift target of the project.
+/// - Warnings are errors: a warning that is let stand is one that nobody reads.
+/// - Strict memory safety: every unsafe construct must be marked `unsafe`, so that a reviewer can search for the
+///   word; the tidy tests keep it inside the folders where it belongs.
+/// - The upcoming features make `any` and imports explicit; see ARCHITECTURE.md, "The house".
+/// - Lifetimes: `@_lifetime`, for the few functions that return a span.
+let settings: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+let package = Package(
+    name: "switchyard",
+    products: [
+        .executable(name: "switchyard", targets: ["switchyard"]),
+    ],
+    targets: [
+        // C that Swift cannot import: macros, variadics, system calls that must return -errno. No logic.
+        .target(name: "CLinux"),
+
+        // Pure: nothing but the standard library.
+        .target(name: "Wire", swiftSettings: settings),
+        .target(name: "Routes", dependencies: ["Wire"], swiftSettings: settings),
+
+        // Effects.
+        .target(name: "Linux", dependencies: ["CLinux"], swiftSettings: settings),
+        .target(name: "DataPlane", dependencies: ["Wire", "Routes", "Linux", "CLinux"], swiftSettings: settings),
+
+        .executableTarget(
+            name: "switchyard", dependencies: ["DataPlane", "Routes", "Wire", "Linux"], swiftSettings: settings),
+
+        // Tests.
+        .systemLibrary(
+            name: "COpenSSL", path: "Tests/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .target(name: "COpenSSLOracle", dependencies: ["COpenSSL"], path: "Tests/COpenSSLOracle"),
+        .target(
+            name: "Support", dependencies: ["Wire", "Routes", "Linux"], path: "Tests/Support", swiftSettings: settings),
+        .testTarget(
+            name: "WireTests", dependencies: ["Wire", "Support", "COpenSSLOracle"], swiftSettings: settings),
+        .testTarget(name: "RoutesTests", dependencies: ["Routes", "Wire", "Support"], swiftSettings: settings),
+        .testTarget(name: "TidyTests", dependencies: ["Support"], swiftSettings: settings),
+    ],
+    swiftLanguageModes: [.v6]
+)

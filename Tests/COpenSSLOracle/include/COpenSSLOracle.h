@@ -1,0 +1,3 @@
+#pragma once
+/// Version string of the OpenSSL library the tests compare against.
+const char *openssl_oracle_version(void);
