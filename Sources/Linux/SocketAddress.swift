@@ -123,25 +123,3 @@ package struct SocketAddress: BitwiseCopyable, Sendable {
         return true
     }
 }
-
-/// An IP address with its port in 24 bytes, for the many sessions that keep their client's. IPv4 is kept in its mapped
-/// form, ::ffff:a.b.c.d.
-package struct IPEndpoint: BitwiseCopyable, Equatable, Sendable {
-    /// The upper and the lower half of the address.
-    package var high: UInt64 = 0
-    package var low: UInt64 = 0
-    /// In host order.
-    package var port: UInt16 = 0
-
-    /// The unspecified address.
-    package init() {}
-
-    /// From a socket address; a unix socket gives the unspecified address.
-    package init(_ address: SocketAddress) {
-        (high, low) = address.ipHalves
-        port = address.port
-    }
-
-    /// Whether this is an IPv4 address, whose 32 bits are the lowest.
-    package var isIPv4: Bool { high == 0 && low >> 32 == 0xffff }
-}

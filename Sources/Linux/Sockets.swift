@@ -15,9 +15,13 @@ private func address(of descriptor: Int32, isPeer: Bool) -> SocketAddress? {
     var length = socklen_t(MemoryLayout.size(ofValue: storage))
     // SAFETY: the kernel writes at most `length` bytes, and says how many an address has.
     return unsafe withUnsafeMutableBytes(of: &storage) { bytes in
-        let pointer = unsafe bytes.baseAddress!
-        let result = unsafe isPeer
-            ? clinux_peer_address(descriptor, pointer, &length) : clinux_local_address(descriptor, pointer, &length)
+        let pointer = bytes.baseAddress!
+        let result =
+            if isPeer {
+                unsafe clinux_peer_address(descriptor, pointer, &length)
+            } else {
+                unsafe clinux_local_address(descriptor, pointer, &length)
+            }
         guard result == 0 else { return nil }
         return unsafe SocketAddress(kernel: UnsafeRawBufferPointer(rebasing: bytes[..<min(Int(length), bytes.count)]))
     }

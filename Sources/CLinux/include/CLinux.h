@@ -12,6 +12,7 @@
 #include <grp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <sched.h>
@@ -120,6 +121,12 @@ static inline int clinux_epoll_wait(int epoll, struct epoll_event *events, int c
 }
 
 static inline uint64_t clinux_epoll_data(const struct epoll_event *event) { return event->data.u64; }
+
+/// Waits until a descriptor is readable, for at most so many milliseconds (-1: no limit); 1: it is, 0: time is over.
+static inline int clinux_wait_readable(int descriptor, int milliseconds) {
+    struct pollfd item = {.fd = descriptor, .events = POLLIN};
+    return (int)CLINUX_RESULT(poll(&item, 1, milliseconds));
+}
 
 static inline int clinux_eventfd(void) { return (int)CLINUX_RESULT(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)); }
 

@@ -1,5 +1,4 @@
 import CLinux
-package import Linux
 
 /// Listening sockets and the wake descriptor of an epoll backend: watched level-triggered, so that what a budget left in
 /// the queue is reported again.

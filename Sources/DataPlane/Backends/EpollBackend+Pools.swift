@@ -24,11 +24,11 @@ extension EpollBackend {
 
     package mutating func release(_ buffer: BufferIndex) { buffers.free(buffer) }
 
-    package mutating func makeBuffer(copying bytes: RawSpan) -> BufferIndex? {
-        guard bytes.byteCount <= BufferPool.dataBytes, let buffer = buffers.allocate() else { return nil }
-        for offset in 0..<bytes.byteCount {
-            // SAFETY: both offsets were checked against their lengths.
-            unsafe buffers.start(buffer)[offset] = bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self)
+    package mutating func makeBuffer(copying bytes: Span<UInt8>) -> BufferIndex? {
+        guard bytes.count <= BufferPool.dataBytes, let buffer = buffers.allocate() else { return nil }
+        for offset in 0..<bytes.count {
+            // SAFETY: the count was checked against the room.
+            unsafe buffers.start(buffer)[offset] = bytes[offset]
         }
         return buffer
     }

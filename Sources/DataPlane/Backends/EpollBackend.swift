@@ -6,7 +6,7 @@ package import Linux
 ///
 /// What is remembered of a socket: whether it may have bytes, and whether it may take some. A receive that did not fill
 /// its buffer has emptied the socket (epoll(7), question 9), so it is not tried again before the next event.
-package struct EpollBackend: IOBackend, ~Copyable {
+@safe package struct EpollBackend: IOBackend, ~Copyable {
     package private(set) var nowNanoseconds: UInt64 = clinux_monotonic_nanoseconds()
 
     let epoll: Int32
@@ -15,7 +15,8 @@ package struct EpollBackend: IOBackend, ~Copyable {
     var pipes: PipePool
     var completions: CompletionQueue
     var listeners = EpollListeners()
-    private var events: Region<epoll_event>
+    // SAFETY: `eventsMax` entries that the kernel fills; freed in deinit.
+    private let events: UnsafeMutablePointer<epoll_event>
     private static let eventsMax = 256
 
     /// `descriptorsMax`: the process's limit, every descriptor is below it. `sessionsMax` bounds buffers and completions.
@@ -25,17 +26,20 @@ package struct EpollBackend: IOBackend, ~Copyable {
         buffers = BufferPool(capacity: 2 * sessionsMax + 64)
         pipes = PipePool(capacity: pipesMax)
         completions = CompletionQueue(capacity: 4 * sessionsMax + 1024)
-        events = Region(capacity: Self.eventsMax)
+        unsafe events = .allocate(capacity: Self.eventsMax)
     }
 
-    deinit { _ = clinux_close(epoll) }
+    deinit {
+        unsafe events.deallocate()
+        _ = clinux_close(epoll)
+    }
 
     // MARK: Waiting
 
     package mutating func wait(milliseconds: Int32) {
         // SAFETY: `events` holds `eventsMax` entries.
         let count = unsafe clinux_epoll_wait(
-            epoll, events.base, Int32(Self.eventsMax), completions.isEmpty ? milliseconds : 0)
+            epoll, events, Int32(Self.eventsMax), completions.isEmpty ? milliseconds : 0)
         nowNanoseconds = clinux_monotonic_nanoseconds()
         guard count > 0 else {
             // EINTR is a wait without events; anything else is our own bug (epoll_wait(2)).
@@ -44,7 +48,7 @@ package struct EpollBackend: IOBackend, ~Copyable {
         }
         for index in 0..<Int(count) {
             // SAFETY: the kernel has filled the first `count` entries.
-            let (data, mask) = unsafe (clinux_epoll_data(events.base + index), (events.base + index).pointee.events)
+            let (data, mask) = unsafe (clinux_epoll_data(events + index), (events + index).pointee.events)
             handle(data: data, events: mask)
         }
     }
@@ -256,7 +260,7 @@ package struct EpollBackend: IOBackend, ~Copyable {
     }
 
     @inline(always)
-    func complete(_ token: Token, _ result: Int32) {
+    mutating func complete(_ token: Token, _ result: Int32) {
         completions.push(Completion(token: token, result: result))
     }
 }

@@ -98,7 +98,7 @@ package protocol IOBackend: ~Copyable {
     mutating func release(_ buffer: BufferIndex)
 
     /// A buffer that holds a copy of the bytes, for constants such as alerts; nil when the pool is empty.
-    mutating func makeBuffer(copying bytes: RawSpan) -> BufferIndex?
+    mutating func makeBuffer(copying bytes: Span<UInt8>) -> BufferIndex?
 
     /// Gives the memory of buffers and pipes that nobody has needed of late back to the system.
     mutating func trim()

@@ -1,6 +1,3 @@
-package import Linux
-import Wire
-
 /// Builds one line of the log in memory of its own, without a String. What does not fit is cut off.
 package struct LineBuilder: ~Copyable {
     private let memory: Region<UInt8>
@@ -62,14 +59,40 @@ package struct LineBuilder: ~Copyable {
         append("ms")
     }
 
-    /// Lower-case hexadecimal without zeros in front.
-    private mutating func append(hexadecimal number: UInt16) {
-        var isLeading = true
-        for shift in [12, 8, 4, 0] as InlineArray<4, UInt16> {
-            let digit = UInt8(truncatingIfNeeded: number >> shift & 15)
-            if digit == 0, isLeading, shift > 0 { continue }
-            isLeading = false
-            append(byte: digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+    /// A digit from 0 to 15.
+    package mutating func append(hexadecimalDigit digit: UInt8) {
+        append(byte: digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+    }
+
+    /// An IPv6 address in the form of RFC 5952: lower case, the longest run of zero groups as `::`.
+    package mutating func append(ipv6High high: UInt64, low: UInt64) {
+        func group(_ index: Int) -> UInt64 {
+            (index < 4 ? high >> UInt64(48 - 16 * index) : low >> UInt64(48 - 16 * (index - 4))) & 0xffff
+        }
+        var (bestStart, bestCount, index) = (8, 1, 0)
+        while index < 8 {
+            var end = index
+            while end < 8, group(end) == 0 { end += 1 }
+            if end - index > bestCount { (bestStart, bestCount) = (index, end - index) }
+            index = max(end, index + 1)
+        }
+        index = 0
+        while index < 8 {
+            if index == bestStart {
+                append("::")
+                index += bestCount
+                continue
+            }
+            if index > 0, index != bestStart + bestCount { append(":") }
+            append(hexadecimal: group(index))
+            index += 1
+        }
+    }
+
+    /// Lower-case hexadecimal of at most four digits, without zeros in front.
+    private mutating func append(hexadecimal number: UInt64) {
+        for shift in stride(from: 12, through: 0, by: -4) where shift == 0 || number >> UInt64(shift) > 0 {
+            append(hexadecimalDigit: UInt8(truncatingIfNeeded: number >> UInt64(shift) & 15))
         }
     }
 }

@@ -4,7 +4,7 @@ import Synchronization
 
 /// Lines on their way from one worker to the log: a ring of bytes with one writer and one reader, and no lock. When the
 /// reader is slow (a full disk, a blocked terminal) lines are dropped and counted; a worker never waits.
-package final class LogRing: Sendable {
+@safe package final class LogRing: Sendable {
     /// Room for about a thousand lines.
     private static let bytesMax = 1 << 18
     // SAFETY: written once here, freed in deinit. Bytes from `tail` up to `head` belong to the reader, all others to the

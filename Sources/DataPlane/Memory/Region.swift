@@ -2,7 +2,7 @@ import CLinux
 
 /// Anonymous memory, zeroed, that costs nothing until it is touched. It never moves: the kernel and other structures may
 /// keep its address. Every pool of the data plane is built on one of these, allocated at start.
-struct Region<Element: BitwiseCopyable>: ~Copyable {
+@safe struct Region<Element: BitwiseCopyable>: ~Copyable {
     /// How many elements fit.
     let capacity: Int
     /// The first element.

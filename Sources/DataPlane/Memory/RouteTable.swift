@@ -1,6 +1,6 @@
 /// A compiled table of routes in memory of its own, shared by the workers. A worker looks names up through a
 /// ``RouteTableView``, which is a plain address; it keeps the table itself until the next one has taken its place.
-package final class RouteTable: Sendable {
+@safe package final class RouteTable: Sendable {
     // SAFETY: written once in `init`, never changed, freed in `deinit`.
     private nonisolated(unsafe) let memory: UnsafeMutableRawPointer
     /// The size of the table's image in bytes.
@@ -32,7 +32,7 @@ package final class RouteTable: Sendable {
 }
 
 /// Where a table's image lies: valid while its ``RouteTable`` is held, which the worker that uses it does.
-struct RouteTableView: BitwiseCopyable {
+@safe struct RouteTableView: BitwiseCopyable {
     fileprivate let memory: UnsafeMutableRawPointer
     fileprivate let byteCount: Int
 

@@ -1,4 +1,4 @@
-package import Linux
+import Routes
 import Synchronization
 
 /// How many sessions each client address has, over all workers, without a lock and without a table that can fill.
@@ -6,7 +6,7 @@ import Synchronization
 /// Two rows of counters, each indexed by its own keyed hash of the address; an address has at most the smaller of its two
 /// counters. Two addresses share both counters with a probability of one in many millions, and nobody outside can
 /// know which: the keys are drawn at start. IPv6 clients count by their /64, which is what one customer gets.
-package final class SourceCounters: Sendable {
+@safe package final class SourceCounters: Sendable {
     // SAFETY: written once here, freed in deinit; the counters behind it are atomic.
     private nonisolated(unsafe) let counters: UnsafeMutablePointer<Atomic<UInt32>>
     private let rowCount: Int
@@ -29,8 +29,19 @@ package final class SourceCounters: Sendable {
         unsafe counters.deallocate()
     }
 
+    /// For a worker's own use: the address of the counters, so that counting touches no reference count.
+    var view: SourceCountersView { unsafe SourceCountersView(counters: counters, rowCount: rowCount, keys: keys) }
+}
+
+/// Where the counters of ``SourceCounters`` lie: valid while those live, which the worker sees to.
+@safe struct SourceCountersView: BitwiseCopyable {
+    // SAFETY: points into a `SourceCounters` that the worker holds; the counters are atomic.
+    fileprivate let counters: UnsafeMutablePointer<Atomic<UInt32>>
+    fileprivate let rowCount: Int
+    fileprivate let keys: (UInt64, UInt64)
+
     /// Counts a session of the address, unless it has `limit` of them already.
-    package func acquire(_ address: IPEndpoint, limit: Int) -> Bool {
+    func acquire(_ address: IPAddress, limit: Int) -> Bool {
         let (first, second) = places(of: address)
         // SAFETY: `places` are below the count.
         let before = unsafe min(
@@ -44,16 +55,20 @@ package final class SourceCounters: Sendable {
     }
 
     /// Takes back what ``acquire(_:limit:)`` counted.
-    package func release(_ address: IPEndpoint) {
+    func release(_ address: IPAddress) {
         let (first, second) = places(of: address)
         // SAFETY: as above.
         unsafe (counters + first).pointee.subtract(1, ordering: .relaxed)
         unsafe (counters + second).pointee.subtract(1, ordering: .relaxed)
     }
 
-    private func places(of address: IPEndpoint) -> (Int, Int) {
+    private func places(of address: IPAddress) -> (Int, Int) {
         // An IPv4 address counts whole, an IPv6 address by its upper half.
-        let identity = address.isIPv4 ? address.low : address.high
+        let identity =
+            switch address {
+            case .v4(let bits): UInt64(bits)
+            case .v6(let high, _): high
+            }
         let mask = UInt64(rowCount - 1)
         return (Int(Self.mix(identity ^ keys.0) & mask), rowCount + Int(Self.mix(identity ^ keys.1) & mask))
     }

@@ -37,6 +37,12 @@ struct TargetTracker: ~Copyable {
         self.key = key
     }
 
+    /// How many entries have a rest to remember, over or not.
+    private var restingCount = 0
+
+    /// Whether any target may rest: if not, there is no need to ask one by one.
+    var hasResting: Bool { restingCount > 0 }
+
     /// How many addresses are remembered.
     var count: Int { entries.count }
 
@@ -79,7 +85,13 @@ struct TargetTracker: ~Copyable {
     /// The target took a connection.
     mutating func noteSuccess(_ index: Int) {
         entries[index].failureCount = 0
+        endRest(index)
+    }
+
+    private mutating func endRest(_ index: Int) {
+        guard entries[index].restsUntilNanoseconds != 0 else { return }
         entries[index].restsUntilNanoseconds = 0
+        restingCount -= 1
     }
 
     /// The target refused or did not answer in time.
@@ -89,6 +101,7 @@ struct TargetTracker: ~Copyable {
         guard count >= Self.failuresToRest else { return }
         let doublings = min(UInt64(count - Self.failuresToRest), 5)
         let rest = min(Self.restFirstNanoseconds << doublings, Self.restMaxNanoseconds)
+        if entries[index].restsUntilNanoseconds == 0 { restingCount += 1 }
         entries[index].restsUntilNanoseconds = nowNanoseconds + rest
     }
 
@@ -98,6 +111,11 @@ struct TargetTracker: ~Copyable {
         return entries[index].restsUntilNanoseconds > nowNanoseconds
     }
 
+    /// Sessions that are connecting to an address or relaying.
+    func sessionCount(_ address: SocketAddress) -> UInt32 {
+        find(address, hash: hash(of: address)).map { entries[$0].sessionCount } ?? 0
+    }
+
     /// Forgets failures whose rest ended long ago, so that addresses that are never used again do not pile up.
     mutating func sweep(nowNanoseconds: UInt64) {
         for index in 0..<entries.touchedCount
@@ -105,6 +123,7 @@ struct TargetTracker: ~Copyable {
             && entries[index].restsUntilNanoseconds + 2 * Self.restMaxNanoseconds < nowNanoseconds
         {
             entries[index].failureCount = 0
+            endRest(index)
             forgetIfIdle(index)
         }
     }
@@ -128,8 +147,8 @@ struct TargetTracker: ~Copyable {
     private func hash(of address: SocketAddress) -> UInt64 {
         var hash = key ^ UInt64(address.port) << 32 ^ UInt64(UInt32(bitPattern: address.family))
         let (high, low) = address.ipHalves
-        hash = SourceCounters.mix(hash ^ low) ^ high
-        for index in 0..<address.pathByteCount { hash = SourceCounters.mix(hash ^ UInt64(address.pathByte(index))) }
-        return SourceCounters.mix(hash) | 1
+        hash = SourceCountersView.mix(hash ^ low) ^ high
+        for index in 0..<address.pathByteCount { hash = SourceCountersView.mix(hash ^ UInt64(address.pathByte(index))) }
+        return SourceCountersView.mix(hash) | 1
     }
 }

@@ -39,7 +39,7 @@ package enum Counter: Int, CaseIterable, BitwiseCopyable, Sendable {
 }
 
 /// A worker's counters. The worker alone writes; anybody may read at any time.
-package final class WorkerCounters: Sendable {
+@safe package final class WorkerCounters: Sendable {
     // SAFETY: written once here, freed in deinit; the counters behind it are atomic.
     private nonisolated(unsafe) let values: UnsafeMutablePointer<Atomic<UInt64>>
 
@@ -64,7 +64,7 @@ package final class WorkerCounters: Sendable {
 }
 
 /// The writing end of ``WorkerCounters``: valid as long as those live, which the worker sees to.
-struct CounterWriter: BitwiseCopyable {
+@safe struct CounterWriter: BitwiseCopyable {
     // SAFETY: points into a `WorkerCounters` that the worker holds.
     fileprivate let values: UnsafeMutablePointer<Atomic<UInt64>>
 

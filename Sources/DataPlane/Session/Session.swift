@@ -1,4 +1,3 @@
-import Linux
 import Routes
 import Wire
 
@@ -104,11 +103,11 @@ struct Session: BitwiseCopyable {
     /// By source side: what comes from the client, what comes from the origin.
     var directions: InlineArray<2, Direction> = InlineArray(repeating: Direction())
     /// The client's address.
-    var source = IPEndpoint()
+    var source = IPEndpoint(address: .v4(0), port: 0)
     /// When the connection was accepted.
     var acceptedNanoseconds: UInt64 = 0
     /// Targets of the route that were tried, by their place in it.
-    var tried: UInt64 = 0
+    var tried = TargetSet()
     /// Progress of the hello.
     var parser = HelloParser()
     /// From accept until the hello was whole, then until it was routed, then until the origin was connected.
@@ -135,10 +134,10 @@ struct Session: BitwiseCopyable {
     var inFlight: UInt8 = 0
     var phase: Phase = .free
     var ending: Ending = .none
-    /// How the name was matched; nil before, and when no route knows it.
-    var match: RouteMatchKind = .none
+    /// How the name was matched; none before, and when no route knows it.
+    var match: RouteMatch.Kind = .none
     /// Application protocols that the hello offers.
-    var alpn: ALPNOffers = []
+    var applicationProtocols: ApplicationProtocols = []
     /// Sides that were seen to be reset.
     var broken: Sides = []
     /// Sides to close with a reset.
