@@ -33,8 +33,9 @@ let package = Package(
         .target(name: "Linux", dependencies: ["CLinux"], swiftSettings: settings),
         .target(name: "DataPlane", dependencies: ["Wire", "Routes", "Linux", "CLinux"], swiftSettings: settings),
 
-        .executableTarget(
-            name: "switchyard", dependencies: ["DataPlane", "Routes", "Wire", "Linux"], swiftSettings: settings),
+        // The edge's control thread: configuration, workers, signals, log.
+        .target(name: "Edge", dependencies: ["DataPlane", "Routes", "Wire", "Linux"], swiftSettings: settings),
+        .executableTarget(name: "switchyard", dependencies: ["Edge", "Linux"], swiftSettings: settings),
 
         // Tests.
         .systemLibrary(
