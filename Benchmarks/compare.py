@@ -94,8 +94,11 @@ def cores(options):
 
 def applies(router, kind):
     """haproxy's `option splice-auto` decides stream by stream and may decide never to; haproxy-splice is the same
-    haproxy told to splice always. That differs for bulk only."""
-    return router != "haproxy-splice" or kind.startswith("bulk")
+    haproxy told to splice always. That differs for bulk only. sniproxy ends both ways when the client ends one, so
+    an upload, which is acknowledged after the client's end of stream, cannot succeed through it."""
+    if router == "haproxy-splice":
+        return kind.startswith("bulk")
+    return not (router == "sniproxy" and kind == "bulk-up")
 
 
 class Comparison:

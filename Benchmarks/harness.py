@@ -228,13 +228,13 @@ def probe(port, name, seconds=2.0):
 
 # ---- routers ---------------------------------------------------------------------------------------------------
 
-def edge_configuration(directory, port, workers=1, io="epoll", limit="", timeout=""):
+def edge_configuration(directory, port, workers=1, io="epoll", connections=9000, timeout=""):
     text = f"""listen tls 127.0.0.1:{port}
 routes bench.routes
 workers {workers}
 io {io}
 log stderr access=off
-limit connections=9000 per-source=1000000 {limit}
+limit connections={connections} per-source=1000000
 """
     if timeout:
         text += f"timeout {timeout}\n"
@@ -299,6 +299,7 @@ stream {{
         ssl_preread on;
         proxy_connect_timeout 5s;
         proxy_timeout 1h;
+        proxy_half_close on;
         proxy_pass $target;
     }}
 }}
