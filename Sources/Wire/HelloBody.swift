@@ -116,21 +116,23 @@ enum HelloBody {
         return offered
     }
 
-    /// Tells a protocol by its name. Names of up to ten bytes are packed into a number; no known one is longer.
+    /// Tells a protocol by its name. Names of up to ten bytes are packed into a number; no known one is longer. The
+    /// count is compared too, or a name with NUL bytes in front would pass for one of these.
     private static func identify(_ name: consuming HandshakeReader) throws(HelloFault) -> ApplicationProtocols {
-        guard name.remaining <= 10 else { return .other }
+        let count = name.remaining
+        guard count <= 10 else { return .other }
         var high: UInt64 = 0
         var low: UInt64 = 0
         while !name.isEmpty {
             high = high << 8 | low >> 56
             low = low << 8 | UInt64(try name.takeUInt8(orThrow: .applicationProtocolsLength))
         }
-        return switch (high, low) {
-        case (0, 0x6832): .http2  // "h2"
-        case (0, 0x6833): .http3  // "h3"
-        case (0, 0x6874_7470_2f31_2e31): .http11  // "http/1.1"
-        case (0, 0x6874_7470_2f31_2e30): .http10  // "http/1.0"
-        case (0x6163, 0x6d65_2d74_6c73_2f31): .acmeTLS1  // "ac", "me-tls/1"
+        return switch (count, high, low) {
+        case (2, 0, 0x6832): .http2  // "h2"
+        case (2, 0, 0x6833): .http3  // "h3"
+        case (8, 0, 0x6874_7470_2f31_2e31): .http11  // "http/1.1"
+        case (8, 0, 0x6874_7470_2f31_2e30): .http10  // "http/1.0"
+        case (10, 0x6163, 0x6d65_2d74_6c73_2f31): .acmeTLS1  // "ac", "me-tls/1"
         default: .other
         }
     }
@@ -174,8 +176,8 @@ enum HelloBody {
 private struct SeenExtensions {
     /// Bit n: type n was met.
     private var low: UInt64 = 0
-    /// Types from 64 on. Real clients have up to six: two of GREASE, renegotiation, ECH, application settings, NPN.
-    private var high = SIMD8<UInt16>(repeating: 0)
+    /// Types from 64 on. Browsers send six: two of GREASE, renegotiation_info, ECH, application settings, trust anchors.
+    private var high = InlineArray<16, UInt16>(repeating: 0)
     private var highCount = 0
     /// True when the list was too short to tell.
     private(set) var needsSecondPass = false
@@ -189,9 +191,8 @@ private struct SeenExtensions {
             low |= bit
             return true
         }
-        // Zero fills the free places; type 0 never comes here.
-        guard !any(high .== SIMD8(repeating: UInt16(type))) else { return false }
-        if highCount < 8 {
+        for index in 0..<highCount where high[index] == UInt16(type) { return false }
+        if highCount < high.count {
             high[highCount] = UInt16(type)
             highCount += 1
         } else {

@@ -88,7 +88,7 @@ extension HostName {
     /// Upper case is folded and one dot at the end is dropped. Hyphens and underscores are taken in any place: names
     /// such as `_dmarc.example.org` or `-a.example.org` break the rule for host names (RFC 952) but DNS carries them and
     /// clients send them; to refuse them would cut off sites and make nothing safer. Anything that is not a letter,
-    /// digit, hyphen, underscore or dot is refused. So is a name that an address parser would take: see `endsInNumber`.
+    /// digit, hyphen, underscore or dot is refused. So is a name that an address parser would take: see `isNumber`.
     ///
     /// The first fault from the left is reported. Time is linear in the name and bounded by 254 bytes.
     package static func normalise(_ text: RawSpan) throws(HostNameFault) -> HostName {
@@ -112,7 +112,9 @@ extension HostName {
             name.append(lowerCase(byte))
         }
         guard labelStart < textCount else { throw HostNameFault(.emptyLabel, byteOffset: textCount) }
-        if name.endsInNumber(lastLabelStart: labelStart) { throw HostNameFault(.ipLiteral, byteOffset: 0) }
+        guard !isNumber(text.extracting(labelStart..<textCount)) else {
+            throw HostNameFault(.ipLiteral, byteOffset: 0)
+        }
         return name
     }
 
@@ -128,14 +130,14 @@ extension HostName {
         byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
     }
 
-    /// True when the last label is a number, decimal or hexadecimal: then inet_aton and the URL standard ("ends in a
-    /// number checker") take the whole for an IPv4 address: 127.0.0.1, 127.1, 2130706433, 0x7f000001, 1.2.3.0x4. No
+    /// True when the last label of a name is a number, decimal or hexadecimal: then inet_aton and the URL standard ("ends
+    /// in a number checker") take the whole for an IPv4 address: 127.0.0.1, 127.1, 2130706433, 0x7f000001, 1.2.3.0x4. No
     /// top-level domain is such a number (RFC 3696 section 2).
-    private borrowing func endsInNumber(lastLabelStart: Int) -> Bool {
-        let label = storage.span.extracting(lastLabelStart..<Int(count))
-        let isHexadecimal = label.count >= 2 && label[0] == UInt8(ascii: "0") && label[1] == UInt8(ascii: "x")
-        for index in (isHexadecimal ? 2 : 0)..<label.count {
-            let byte = label[index]
+    private static func isNumber(_ label: RawSpan) -> Bool {
+        let isHexadecimal = label.byteCount >= 2 && label.byte(at: 0) == UInt8(ascii: "0")
+            && lowerCase(label.byte(at: 1)) == UInt8(ascii: "x")
+        for offset in (isHexadecimal ? 2 : 0)..<label.byteCount {
+            let byte = lowerCase(label.byte(at: offset))
             let isDigit = byte &- UInt8(ascii: "0") < 10
             let isHexadecimalLetter = byte &- UInt8(ascii: "a") < 6
             guard isDigit || (isHexadecimal && isHexadecimalLetter) else { return false }
