@@ -4,6 +4,10 @@ import Foundation
 /// What went wrong with a program that a test runs.
 package struct ChildProcessError: Error, CustomStringConvertible {
     package let description: String
+
+    package init(description: String) {
+        self.description = description
+    }
 }
 
 /// How a program ended.
@@ -177,6 +181,11 @@ package enum Pause {
     /// Five milliseconds: short enough to be cheap, long enough to leave the processors to the others.
     package static func short() {
         usleep(5_000)
+    }
+
+    /// So long; for tests of time limits.
+    package static func milliseconds(_ count: UInt32) {
+        usleep(count * 1000)
     }
 
     /// Looks until it is so. False when it was not within the time.
