@@ -46,4 +46,7 @@ package enum PlainHTTPAnswer {
 
     /// Appends the answer to the caller's memory, which must have room for it.
     package static func append(to output: inout OutputRawSpan) { output.append(text) }
+
+    /// The answer; for a caller that prepares it once.
+    package static var bytes: [UInt8] { Array(text.description.utf8) }
 }

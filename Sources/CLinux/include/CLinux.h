@@ -1,1 +1,233 @@
+// What Swift cannot import: macros, variadic functions, and system calls whose errno must be read before anything else
+// runs. Every function returns its result, or -errno. There is no logic here.
 #pragma once
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+/// -errno where a call failed, else its result.
+#define CLINUX_RESULT(call)                                                                                            \
+    ({                                                                                                                 \
+        __auto_type result_ = (call);                                                                                  \
+        result_ < 0 ? -(long)errno : (long)result_;                                                                    \
+    })
+
+static inline int clinux_socket(int family) {
+    return (int)CLINUX_RESULT(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+static inline int clinux_bind(int descriptor, const void *address, socklen_t length) {
+    return (int)CLINUX_RESULT(bind(descriptor, address, length));
+}
+
+static inline int clinux_listen(int descriptor, int backlog) {
+    return (int)CLINUX_RESULT(listen(descriptor, backlog));
+}
+
+static inline int clinux_accept(int listener) {
+    return (int)CLINUX_RESULT(accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+static inline int clinux_connect(int descriptor, const void *address, socklen_t length) {
+    return (int)CLINUX_RESULT(connect(descriptor, address, length));
+}
+
+static inline long clinux_send(int descriptor, const void *bytes, size_t count) {
+    return CLINUX_RESULT(send(descriptor, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
+static inline long clinux_receive(int descriptor, void *bytes, size_t count) {
+    return CLINUX_RESULT(recv(descriptor, bytes, count, MSG_DONTWAIT));
+}
+
+static inline long clinux_splice(int from, int to, size_t count) {
+    return CLINUX_RESULT(splice(from, NULL, to, NULL, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
+}
+
+static inline int clinux_pipe(int ends[2]) { return (int)CLINUX_RESULT(pipe2(ends, O_NONBLOCK | O_CLOEXEC)); }
+
+static inline int clinux_set_pipe_size(int descriptor, int bytes) {
+    return (int)CLINUX_RESULT(fcntl(descriptor, F_SETPIPE_SZ, bytes));
+}
+
+static inline int clinux_shutdown_write(int descriptor) { return (int)CLINUX_RESULT(shutdown(descriptor, SHUT_WR)); }
+
+static inline int clinux_close(int descriptor) { return (int)CLINUX_RESULT(close(descriptor)); }
+
+static inline int clinux_set_option(int descriptor, int level, int option, int value) {
+    return (int)CLINUX_RESULT(setsockopt(descriptor, level, option, &value, sizeof value));
+}
+
+/// SO_ERROR: the error that ended a connection attempt, as -errno, or 0.
+static inline int clinux_socket_error(int descriptor) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    int result = (int)CLINUX_RESULT(getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &length));
+    return result < 0 ? result : -error;
+}
+
+/// SO_LINGER with a time of zero: the next close sends a reset instead of an orderly end.
+static inline int clinux_set_reset_on_close(int descriptor) {
+    struct linger linger = {.l_onoff = 1, .l_linger = 0};
+    return (int)CLINUX_RESULT(setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, sizeof linger));
+}
+
+static inline int clinux_peer_address(int descriptor, void *address, socklen_t *length) {
+    return (int)CLINUX_RESULT(getpeername(descriptor, address, length));
+}
+
+static inline int clinux_local_address(int descriptor, void *address, socklen_t *length) {
+    return (int)CLINUX_RESULT(getsockname(descriptor, address, length));
+}
+
+static inline int clinux_epoll_create(void) { return (int)CLINUX_RESULT(epoll_create1(EPOLL_CLOEXEC)); }
+
+static inline int clinux_epoll_control(int epoll, int operation, int descriptor, uint32_t events, uint64_t data) {
+    struct epoll_event event = {.events = events, .data = {.u64 = data}};
+    return (int)CLINUX_RESULT(epoll_ctl(epoll, operation, descriptor, &event));
+}
+
+static inline int clinux_epoll_wait(int epoll, struct epoll_event *events, int count, int milliseconds) {
+    return (int)CLINUX_RESULT(epoll_wait(epoll, events, count, milliseconds));
+}
+
+static inline uint64_t clinux_epoll_data(const struct epoll_event *event) { return event->data.u64; }
+
+/// Waits until a descriptor is readable, for at most so many milliseconds (-1: no limit); 1: it is, 0: time is over.
+static inline int clinux_wait_readable(int descriptor, int milliseconds) {
+    struct pollfd item = {.fd = descriptor, .events = POLLIN};
+    return (int)CLINUX_RESULT(poll(&item, 1, milliseconds));
+}
+
+static inline int clinux_eventfd(void) { return (int)CLINUX_RESULT(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)); }
+
+static inline long clinux_read(int descriptor, void *bytes, size_t count) {
+    return CLINUX_RESULT(read(descriptor, bytes, count));
+}
+
+static inline long clinux_write(int descriptor, const void *bytes, size_t count) {
+    return CLINUX_RESULT(write(descriptor, bytes, count));
+}
+
+static inline int clinux_open(const char *path, int flags, mode_t mode) {
+    return (int)CLINUX_RESULT(open(path, flags | O_CLOEXEC, mode));
+}
+
+static inline int clinux_rename(const char *from, const char *to) { return (int)CLINUX_RESULT(rename(from, to)); }
+
+static inline int clinux_unlink(const char *path) { return (int)CLINUX_RESULT(unlink(path)); }
+
+static inline int clinux_fsync(int descriptor) { return (int)CLINUX_RESULT(fsync(descriptor)); }
+
+/// Size of a regular file in bytes; -EISDIR for a directory, -EINVAL for anything else.
+static inline long clinux_file_size(int descriptor) {
+    struct stat status;
+    if (fstat(descriptor, &status) < 0) return -(long)errno;
+    if (S_ISDIR(status.st_mode)) return -EISDIR;
+    return S_ISREG(status.st_mode) ? (long)status.st_size : -EINVAL;
+}
+
+/// Anonymous memory that costs nothing until it is touched; NULL where there is none.
+static inline void *clinux_map(size_t bytes) {
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+/// Gives the pages back to the kernel; they read as zero afterwards.
+static inline int clinux_discard(void *memory, size_t bytes) {
+    return (int)CLINUX_RESULT(madvise(memory, bytes, MADV_DONTNEED));
+}
+
+static inline uint64_t clinux_clock_nanoseconds(clockid_t clock) {
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static inline uint64_t clinux_monotonic_nanoseconds(void) { return clinux_clock_nanoseconds(CLOCK_MONOTONIC); }
+
+static inline uint64_t clinux_realtime_nanoseconds(void) { return clinux_clock_nanoseconds(CLOCK_REALTIME); }
+
+static inline long clinux_random(void *bytes, size_t count) { return CLINUX_RESULT(getrandom(bytes, count, 0)); }
+
+/// A descriptor that reads the given signals, which are blocked for the calling thread and those that it starts.
+static inline int clinux_signal_descriptor(const int *signals, int count) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int index = 0; index < count; index++) sigaddset(&set, signals[index]);
+    int failure = pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (failure != 0) return -failure;
+    return (int)CLINUX_RESULT(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+/// The number of the next signal, or -errno (-EAGAIN when there is none).
+static inline int clinux_read_signal(int descriptor) {
+    struct signalfd_siginfo information;
+    long result = clinux_read(descriptor, &information, sizeof information);
+    return result < 0 ? (int)result : (int)information.ssi_signo;
+}
+
+static inline void clinux_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
+
+/// How many processors this process may run on.
+static inline int clinux_processor_count(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) < 0) return 1;
+    return CPU_COUNT(&set);
+}
+
+/// Raises the soft limit of descriptors to the hard one, and returns it.
+static inline long clinux_raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -(long)errno;
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0) return -(long)errno;
+    }
+    return limit.rlim_cur > INT32_MAX ? INT32_MAX : (long)limit.rlim_cur;
+}
+
+/// Becomes another user for good: its groups, its group, its identity, and no new privileges.
+static inline int clinux_become_user(const char *name) {
+    errno = 0;
+    struct passwd *user = getpwnam(name);
+    if (user == NULL) return errno == 0 ? -ENOENT : -errno;
+    if (geteuid() == user->pw_uid) return 0;
+    if (initgroups(name, user->pw_gid) < 0) return -errno;
+    if (setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0) return -errno;
+    if (setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0) return -errno;
+    return (int)CLINUX_RESULT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+static inline int clinux_set_thread_name(const char *name) {
+    return (int)CLINUX_RESULT(prctl(PR_SET_NAME, name, 0, 0, 0));
+}

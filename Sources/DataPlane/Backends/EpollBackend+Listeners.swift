@@ -1,0 +1,84 @@
+import CLinux
+
+/// Listening sockets and the wake descriptor of an epoll backend: watched level-triggered, so that what a budget left in
+/// the queue is reported again.
+struct EpollListeners {
+    /// Marks the events of listeners; the rest of the word is the listener's index, or ``wakeIndex``.
+    static let flag: UInt32 = 0x8000_0000
+    /// The index under which the wake descriptor is registered.
+    static let wakeIndex: UInt32 = 0x7fff_ffff
+    /// The most connections taken from one listener before the others have their turn.
+    static let batchMax = 64
+
+    var descriptors: [(descriptor: Int32, index: UInt32)] = []
+    var budget = 0
+    var isAccepting = true
+}
+
+extension EpollBackend {
+    package mutating func addListener(_ descriptor: Int32, index: UInt32) {
+        listeners.descriptors.append((descriptor, index))
+        if listeners.isAccepting { watch(descriptor, index: index) }
+    }
+
+    package mutating func removeListener(_ descriptor: Int32) {
+        guard let place = listeners.descriptors.firstIndex(where: { $0.descriptor == descriptor }) else { return }
+        let index = listeners.descriptors.remove(at: place).index
+        // What has been accepted by the kernel would be reset by the close: it is taken first.
+        while listeners.budget > 0, completions.freeCount > 1024 {
+            let accepted = clinux_accept(descriptor)
+            guard accepted >= 0 else { break }
+            listeners.budget -= 1
+            complete(Token(slot: index, generation: 0, kind: .accept), accepted)
+        }
+        _ = clinux_close(descriptor)
+    }
+
+    package mutating func setAcceptBudget(_ count: Int) { listeners.budget = count }
+
+    package mutating func setAccepting(_ accepting: Bool) {
+        guard accepting != listeners.isAccepting else { return }
+        listeners.isAccepting = accepting
+        for (descriptor, index) in listeners.descriptors {
+            if accepting {
+                watch(descriptor, index: index)
+            } else {
+                _ = clinux_epoll_control(epoll, EPOLL_CTL_DEL, descriptor, 0, 0)
+            }
+        }
+    }
+
+    package mutating func addWake(_ descriptor: Int32) { watch(descriptor, index: EpollListeners.wakeIndex) }
+
+    private func watch(_ descriptor: Int32, index: UInt32) {
+        let result = clinux_epoll_control(
+            epoll, EPOLL_CTL_ADD, descriptor, EPOLLIN.rawValue,
+            UInt64(index | EpollListeners.flag) << 32 | UInt64(UInt32(bitPattern: descriptor)))
+        precondition(result == 0, "a listener can be watched")
+    }
+
+    @inline(never)
+    mutating func handleListener(_ descriptor: Int32, index: UInt32) {
+        guard index != EpollListeners.wakeIndex else {
+            var count: UInt64 = 0
+            // SAFETY: an event descriptor is read as eight bytes.
+            _ = unsafe clinux_read(descriptor, &count, 8)
+            complete(Token(slot: 0, generation: 0, kind: .wake), 0)
+            return
+        }
+        var taken = 0
+        while taken < EpollListeners.batchMax, listeners.budget > 0 {
+            let accepted = clinux_accept(descriptor)
+            if accepted == -EAGAIN { return }
+            // A connection that was gone before we took it (accept(2), "Error handling"): on to the next.
+            if accepted < 0, accepted != -EMFILE, accepted != -ENFILE, accepted != -ENOBUFS, accepted != -ENOMEM {
+                taken += 1
+                continue
+            }
+            complete(Token(slot: index, generation: 0, kind: .accept), accepted)
+            guard accepted >= 0 else { return }
+            listeners.budget -= 1
+            taken += 1
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import CLinux
+package import Linux
+import Synchronization
+
+/// What the control thread tells a worker.
+package enum WorkerMessage: Sendable {
+    /// Routes by this table from now on.
+    case table(RouteTable)
+    /// Uses these limits and timeouts from now on.
+    case settings(WorkerSettings)
+    /// Accepts on this listening socket, which the worker now owns.
+    case addListener(descriptor: Int32, index: UInt32, label: SocketAddress)
+    /// Stops accepting there, and closes it.
+    case removeListener(index: UInt32)
+    /// Closes the listeners and ends when the last session has, or at the latest after so many nanoseconds.
+    case drain(nanoseconds: UInt64)
+    /// Ends all sessions, and itself.
+    case stop
+}
+
+/// The way from the control thread to one worker: a list under a lock, and an event descriptor that wakes the worker. The
+/// worker looks at it only when woken. How far it has come is told by a number, so that the control thread knows when an
+/// old table is out of use.
+package final class Mailbox: Sendable {
+    private let messages = Mutex<[WorkerMessage]>([])
+    private let acknowledgedCount = Atomic<Int>(0)
+    private let sentCount = Atomic<Int>(0)
+    /// Readable when there are messages. Owned by the mailbox.
+    let wakeDescriptor: Int32
+
+    package init() throws(Errno) { wakeDescriptor = try check(clinux_eventfd()) }
+
+    deinit { _ = clinux_close(wakeDescriptor) }
+
+    /// Sends a message; returns its number, for ``isAcknowledged(_:)``.
+    @discardableResult
+    package func send(_ message: WorkerMessage) -> Int {
+        messages.withLock { $0.append(message) }
+        let number = sentCount.add(1, ordering: .relaxed).newValue
+        var one: UInt64 = 1
+        // SAFETY: an event descriptor takes eight bytes.
+        _ = unsafe clinux_write(wakeDescriptor, &one, 8)
+        return number
+    }
+
+    /// Whether the worker has acted on the message with this number and all before it.
+    package func isAcknowledged(_ number: Int) -> Bool { acknowledgedCount.load(ordering: .acquiring) >= number }
+
+    /// The messages since the last call. For the worker.
+    func take() -> [WorkerMessage] {
+        messages.withLock { list in
+            defer { list = [] }
+            return list
+        }
+    }
+
+    /// So many messages were acted on. For the worker.
+    func acknowledge(_ count: Int) { acknowledgedCount.add(count, ordering: .releasing) }
+}

@@ -1,0 +1,83 @@
+import Routes
+import Synchronization
+
+/// How many sessions each client address has, over all workers, without a lock and without a table that can fill.
+///
+/// Two rows of counters, each indexed by its own keyed hash of the address; an address has at most the smaller of its two
+/// counters. Two addresses share both counters with a probability of one in many millions, and nobody outside can
+/// know which: the keys are drawn at start. IPv6 clients count by their /64, which is what one customer gets.
+@safe package final class SourceCounters: Sendable {
+    // SAFETY: written once here, freed in deinit; the counters behind it are atomic.
+    private nonisolated(unsafe) let counters: UnsafeMutablePointer<Atomic<UInt32>>
+    private let rowCount: Int
+    private let keys: (UInt64, UInt64)
+
+    /// `connectionsMax` sizes the rows; `keys` are secret random numbers.
+    package init(connectionsMax: Int, keys: (UInt64, UInt64)) {
+        var size = 1024
+        while size < connectionsMax * 2 { size *= 2 }
+        rowCount = size
+        self.keys = keys
+        // SAFETY: room for two rows, each counter initialised before anyone sees it.
+        unsafe counters = UnsafeMutablePointer<Atomic<UInt32>>.allocate(capacity: 2 * size)
+        for index in 0..<(2 * size) { unsafe (counters + index).initialize(to: Atomic(0)) }
+    }
+
+    deinit {
+        // SAFETY: nobody refers to us any more.
+        unsafe counters.deinitialize(count: 2 * rowCount)
+        unsafe counters.deallocate()
+    }
+
+    /// For a worker's own use: the address of the counters, so that counting touches no reference count.
+    var view: SourceCountersView { unsafe SourceCountersView(counters: counters, rowCount: rowCount, keys: keys) }
+}
+
+/// Where the counters of ``SourceCounters`` lie: valid while those live, which the worker sees to.
+@safe struct SourceCountersView: BitwiseCopyable {
+    // SAFETY: points into a `SourceCounters` that the worker holds; the counters are atomic.
+    fileprivate let counters: UnsafeMutablePointer<Atomic<UInt32>>
+    fileprivate let rowCount: Int
+    fileprivate let keys: (UInt64, UInt64)
+
+    /// Counts a session of the address, unless it has `limit` of them already.
+    func acquire(_ address: IPAddress, limit: Int) -> Bool {
+        let (first, second) = places(of: address)
+        // SAFETY: `places` are below the count.
+        let before = unsafe min(
+            (counters + first).pointee.add(1, ordering: .relaxed).oldValue,
+            (counters + second).pointee.add(1, ordering: .relaxed).oldValue)
+        guard Int(before) < limit else {
+            release(address)
+            return false
+        }
+        return true
+    }
+
+    /// Takes back what ``acquire(_:limit:)`` counted.
+    func release(_ address: IPAddress) {
+        let (first, second) = places(of: address)
+        // SAFETY: as above.
+        unsafe (counters + first).pointee.subtract(1, ordering: .relaxed)
+        unsafe (counters + second).pointee.subtract(1, ordering: .relaxed)
+    }
+
+    private func places(of address: IPAddress) -> (Int, Int) {
+        // An IPv4 address counts whole, an IPv6 address by its upper half.
+        let identity =
+            switch address {
+            case .v4(let bits): UInt64(bits)
+            case .v6(let high, _): high
+            }
+        let mask = UInt64(rowCount - 1)
+        return (Int(Self.mix(identity ^ keys.0) & mask), rowCount + Int(Self.mix(identity ^ keys.1) & mask))
+    }
+
+    /// A multiply of 64 by 64 bits, its halves folded: every input bit reaches every output bit.
+    static func mix(_ value: UInt64) -> UInt64 {
+        let product = (value ^ 0x9e37_79b9_7f4a_7c15).multipliedFullWidth(by: 0xd6e8_feb8_6659_fd93)
+        let folded = product.high ^ product.low
+        let again = folded.multipliedFullWidth(by: 0xa076_1d64_78bd_642f)
+        return again.high ^ again.low
+    }
+}

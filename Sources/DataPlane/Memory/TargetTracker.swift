@@ -1,0 +1,154 @@
+import Linux
+
+/// What a worker remembers of the targets that it uses or that failed it: sessions, failures in a row, and until when
+/// they rest. Keyed by address, so it outlives every reload. Entries come with the first session to an address, and go
+/// when there is neither a session nor a failure to remember.
+struct TargetTracker: ~Copyable {
+    struct Entry: BitwiseCopyable {
+        var address: SocketAddress
+        var hash: UInt64
+        /// The next entry of the same bucket, or -1.
+        var next: Int32
+        /// Sessions that are connecting to it or relaying.
+        var sessionCount: UInt32
+        /// Failed attempts since the last one that succeeded.
+        var failureCount: UInt32
+        /// No attempt before this time while there are other targets; 0: does not rest.
+        var restsUntilNanoseconds: UInt64
+    }
+
+    /// After so many failures in a row a target rests.
+    static let failuresToRest: UInt32 = 3
+    /// The first rest; each further failure doubles it, up to ``restMaxNanoseconds``.
+    static let restFirstNanoseconds: UInt64 = 1_000_000_000
+    static let restMaxNanoseconds: UInt64 = 30_000_000_000
+
+    private var entries: Slab<Entry>
+    private let buckets: Region<Int32>
+    private let mask: UInt64
+    private let key: UInt64
+
+    init(capacity: Int, key: UInt64) {
+        var size = 256
+        while size < capacity { size *= 2 }
+        entries = Slab(capacity: capacity)
+        buckets = Region(capacity: size)
+        mask = UInt64(size - 1)
+        self.key = key
+    }
+
+    /// How many entries have a rest to remember, over or not.
+    private var restingCount = 0
+
+    /// Whether any target may rest: if not, there is no need to ask one by one.
+    var hasResting: Bool { restingCount > 0 }
+
+    /// How many addresses are remembered.
+    var count: Int { entries.count }
+
+    subscript(index: Int) -> Entry {
+        _read { yield entries[index] }
+        nonmutating _modify { yield &entries[index] }
+    }
+
+    /// Buckets hold index + 1, so that untouched memory reads as empty.
+    private func find(_ address: SocketAddress, hash: UInt64) -> Int? {
+        var index = buckets[Int(hash & mask)] - 1
+        while index >= 0 {
+            if entries[Int(index)].hash == hash, entries[Int(index)].address.isSame(as: address) { return Int(index) }
+            index = entries[Int(index)].next
+        }
+        return nil
+    }
+
+    /// Counts an attempt at the address; its entry, or nil when there is no room to remember more addresses.
+    mutating func begin(_ address: SocketAddress) -> Int? {
+        let hash = hash(of: address)
+        if let index = find(address, hash: hash) {
+            entries[index].sessionCount += 1
+            return index
+        }
+        guard let index = entries.allocate() else { return nil }
+        entries[index] = Entry(
+            address: address, hash: hash, next: buckets[Int(hash & mask)] - 1, sessionCount: 1, failureCount: 0,
+            restsUntilNanoseconds: 0)
+        buckets[Int(hash & mask)] = Int32(truncatingIfNeeded: index) + 1
+        return index
+    }
+
+    /// The attempt or session is over.
+    mutating func end(_ index: Int) {
+        entries[index].sessionCount -= 1
+        forgetIfIdle(index)
+    }
+
+    /// The target took a connection.
+    mutating func noteSuccess(_ index: Int) {
+        entries[index].failureCount = 0
+        endRest(index)
+    }
+
+    private mutating func endRest(_ index: Int) {
+        guard entries[index].restsUntilNanoseconds != 0 else { return }
+        entries[index].restsUntilNanoseconds = 0
+        restingCount -= 1
+    }
+
+    /// The target refused or did not answer in time.
+    mutating func noteFailure(_ index: Int, nowNanoseconds: UInt64) {
+        entries[index].failureCount += 1
+        let count = entries[index].failureCount
+        guard count >= Self.failuresToRest else { return }
+        let doublings = min(UInt64(count - Self.failuresToRest), 5)
+        let rest = min(Self.restFirstNanoseconds << doublings, Self.restMaxNanoseconds)
+        if entries[index].restsUntilNanoseconds == 0 { restingCount += 1 }
+        entries[index].restsUntilNanoseconds = nowNanoseconds + rest
+    }
+
+    /// Whether the target should be passed over while there are others.
+    func isResting(_ address: SocketAddress, nowNanoseconds: UInt64) -> Bool {
+        guard let index = find(address, hash: hash(of: address)) else { return false }
+        return entries[index].restsUntilNanoseconds > nowNanoseconds
+    }
+
+    /// Sessions that are connecting to an address or relaying.
+    func sessionCount(_ address: SocketAddress) -> UInt32 {
+        find(address, hash: hash(of: address)).map { entries[$0].sessionCount } ?? 0
+    }
+
+    /// Forgets failures whose rest ended long ago, so that addresses that are never used again do not pile up.
+    mutating func sweep(nowNanoseconds: UInt64) {
+        for index in 0..<entries.touchedCount
+        where entries[index].hash != 0 && entries[index].sessionCount == 0
+            && entries[index].restsUntilNanoseconds + 2 * Self.restMaxNanoseconds < nowNanoseconds
+        {
+            entries[index].failureCount = 0
+            endRest(index)
+            forgetIfIdle(index)
+        }
+    }
+
+    private mutating func forgetIfIdle(_ index: Int) {
+        let entry = entries[index]
+        guard entry.sessionCount == 0, entry.failureCount == 0, entry.hash != 0 else { return }
+        let bucket = Int(entry.hash & mask)
+        if buckets[bucket] - 1 == Int32(truncatingIfNeeded: index) {
+            buckets[bucket] = entry.next + 1
+        } else {
+            var previous = Int(buckets[bucket] - 1)
+            while entries[previous].next != Int32(truncatingIfNeeded: index) { previous = Int(entries[previous].next) }
+            entries[previous].next = entry.next
+        }
+        entries[index].hash = 0
+        entries.free(index)
+    }
+
+    /// Never 0, which marks a free entry.
+    private func hash(of address: SocketAddress) -> UInt64 {
+        var hash = key ^ UInt64(address.port) << 32 ^ UInt64(UInt32(bitPattern: address.family))
+        let (high, low) = address.ipHalves
+        hash = SourceCountersView.mix(hash ^ low) ^ high
+        for index in 0..<address.pathByteCount { hash = SourceCountersView.mix(hash ^ UInt64(address.pathByte(index))) }
+        return SourceCountersView.mix(hash) | 1
+    }
+}

@@ -1,0 +1,120 @@
+/// One deadline for each slot of a slab, in ticks of about 17 ms.
+///
+/// Moving a deadline further away is one store: the slot stays in its place in the wheel and is put back when its place
+/// comes up. That suits idle timeouts, which every byte moves. Deadlines beyond the wheel's span come up early, too.
+struct TimerWheel: ~Copyable {
+    private struct Node: BitwiseCopyable {
+        var next: Int32
+        var previous: Int32
+        /// When it is due; 0: not in the wheel.
+        var dueTick: UInt32
+        /// The place in the wheel where it is linked.
+        var place: UInt32
+    }
+
+    /// log2 of a tick's length in nanoseconds.
+    static let tickShift: UInt64 = 24
+    private static let placeCount = 4096
+    private static let placeMask: UInt32 = 4095
+
+    private let nodes: Region<Node>
+    private let heads: Region<Int32>
+    /// A bit for each place that holds a slot.
+    private let occupied: Region<UInt64>
+    /// Every place up to this tick has been looked at.
+    private var currentTick: UInt32
+    private let startNanoseconds: UInt64
+
+    init(capacity: Int, nowNanoseconds: UInt64) {
+        nodes = Region(capacity: capacity)
+        heads = Region(capacity: Self.placeCount)
+        occupied = Region(capacity: Self.placeCount / 64)
+        startNanoseconds = nowNanoseconds
+        currentTick = 1
+        for place in 0..<Self.placeCount { heads[place] = -1 }
+    }
+
+    private func tick(_ nanoseconds: UInt64) -> UInt32 {
+        let elapsed = nanoseconds > startNanoseconds ? nanoseconds - startNanoseconds : 0
+        return UInt32(clamping: elapsed >> Self.tickShift) &+ 1
+    }
+
+    /// Sets or moves the deadline of a slot. It comes up at most one tick late, and never early.
+    @inline(always)
+    mutating func set(_ slot: Int, dueNanoseconds: UInt64) {
+        let dueTick = max(tick(dueNanoseconds) &+ 1, currentTick &+ 1)
+        let linkedTick = nodes[slot].dueTick
+        nodes[slot].dueTick = dueTick
+        if linkedTick == 0 {
+            link(slot)
+        } else if dueTick < linkedTick {
+            unlink(slot)
+            link(slot)
+        }
+    }
+
+    /// Takes a slot's deadline away.
+    mutating func clear(_ slot: Int) {
+        guard nodes[slot].dueTick != 0 else { return }
+        unlink(slot)
+        nodes[slot].dueTick = 0
+    }
+
+    /// A slot whose deadline has passed, which then has none; nil when there is no more. Call it until it says nil.
+    mutating func nextExpired(nowNanoseconds: UInt64) -> Int? {
+        let nowTick = tick(nowNanoseconds)
+        // After a long sleep one round visits every place.
+        if nowTick > currentTick, nowTick - currentTick > Self.placeMask { currentTick = nowTick - Self.placeMask }
+        while currentTick <= nowTick {
+            let place = currentTick & Self.placeMask
+            while heads[Int(place)] >= 0 {
+                let slot = Int(heads[Int(place)])
+                unlink(slot)
+                if nodes[slot].dueTick <= nowTick {
+                    nodes[slot].dueTick = 0
+                    return slot
+                }
+                link(slot)
+            }
+            guard currentTick < nowTick else { return nil }
+            currentTick += 1
+        }
+        return nil
+    }
+
+    /// Milliseconds until the next place that holds a slot, rounded up; nil when the wheel is empty.
+    func millisecondsToNext(nowNanoseconds: UInt64) -> Int32? {
+        let start = Int((currentTick &+ 1) & Self.placeMask)
+        for step in 0...(Self.placeCount / 64) {
+            let word = (start / 64 + step) % (Self.placeCount / 64)
+            var bits = occupied[word]
+            if step == 0 { bits &= ~0 << UInt64(start % 64) }
+            guard bits != 0 else { continue }
+            let place = word * 64 + bits.trailingZeroBitCount
+            let distance = (place - Int(currentTick & Self.placeMask) + Self.placeCount - 1) % Self.placeCount + 1
+            let dueNanoseconds = startNanoseconds + UInt64(Int(currentTick) - 1 + distance) << Self.tickShift
+            guard dueNanoseconds > nowNanoseconds else { return 0 }
+            return Int32(clamping: (dueNanoseconds - nowNanoseconds) / 1_000_000 + 1)
+        }
+        return nil
+    }
+
+    private mutating func link(_ slot: Int) {
+        let tick = min(nodes[slot].dueTick, currentTick &+ Self.placeMask)
+        let place = Int(tick & Self.placeMask)
+        nodes[slot].place = UInt32(truncatingIfNeeded: place)
+        nodes[slot].previous = -1
+        nodes[slot].next = heads[place]
+        if heads[place] >= 0 { nodes[Int(heads[place])].previous = Int32(truncatingIfNeeded: slot) }
+        heads[place] = Int32(truncatingIfNeeded: slot)
+        occupied[place / 64] |= 1 << UInt64(place % 64)
+    }
+
+    private mutating func unlink(_ slot: Int) {
+        let node = nodes[slot]
+        let place = Int(node.place)
+        if node.previous >= 0 { nodes[Int(node.previous)].next = node.next } else { heads[place] = node.next }
+        if node.next >= 0 { nodes[Int(node.next)].previous = node.previous }
+        if heads[place] < 0 { occupied[place / 64] &= ~(1 << UInt64(place % 64)) }
+    }
+}

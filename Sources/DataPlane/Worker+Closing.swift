@@ -1,0 +1,88 @@
+import CLinux
+import Linux
+import Routes
+import Wire
+
+extension Worker where Backend: ~Copyable {
+    /// A session's deadline has passed.
+    @inline(never)
+    mutating func expire(_ slot: Int) {
+        switch sessions[slot].phase {
+        case .hello:
+            count.add(.helloTimeout)
+            end(slot, .helloTimeout)
+        case .parked:
+            refuse(slot, .parkTimeout, answers[.internalError], .rejected)
+        case .connecting:
+            // The attempt completes as cancelled, which is a failure like any other: on to the next target.
+            backend.cancel(sessions[slot].origin)
+        case .relaying:
+            end(slot, sessions[slot].isHalfClosed ? .halfClosed : .idle)
+        case .refusing:
+            end(slot, sessions[slot].ending)
+        case .free, .closing:
+            break
+        }
+    }
+
+    /// Ends a session: cancels what is in flight, and closes when that has come back. Does nothing to a session that is
+    /// ending already, or to a free slot.
+    mutating func end(_ slot: Int, _ ending: Ending) {
+        guard sessions[slot].phase != .free, sessions[slot].phase != .closing else { return }
+        leaveParked(slot)
+        sessions[slot].enter(.closing)
+        sessions[slot].ending = ending
+        timers.clear(slot)
+        guard sessions[slot].inFlight > 0 else {
+            close(slot)
+            return
+        }
+        backend.cancel(sessions[slot].client)
+        if sessions[slot].origin >= 0 { backend.cancel(sessions[slot].origin) }
+    }
+
+    /// An operation came back to a session that is ending.
+    @inline(never)
+    mutating func joinClosing(_ slot: Int, _ completion: Completion) {
+        // A buffer that was being appended to is still the direction's; a new one is nobody's.
+        if completion.buffer != .none, completion.buffer != sessions[slot].directions[0].buffer {
+            backend.release(completion.buffer)
+        }
+        if sessions[slot].inFlight == 0 { close(slot) }
+    }
+
+    /// Closes both ends together, gives everything back, and frees the slot.
+    private mutating func close(_ slot: Int) {
+        precondition(sessions[slot].inFlight == 0, "nothing is in flight on a closed session")
+        releaseBytes(slot, .client)
+        releaseBytes(slot, .origin)
+        let session = sessions[slot]
+        if session.origin >= 0 { backend.close(session.origin, reset: session.resets.contains(.origin)) }
+        backend.close(session.client, reset: session.resets.contains(.client))
+
+        count.add(.ended)
+        count.add(.bytesUp, session.directions[0].byteCount)
+        count.add(.bytesDown, session.directions[1].byteCount)
+        if settings.logsAccess { logAccess(slot) }
+
+        if session.target >= 0 { targets.end(Int(session.target)) }
+        sources.release(session.source.address)
+        labels.free(session.label)
+        sessions[slot].enter(.free)
+        sessions[slot].generation = (session.generation &+ 1) & Token.generationMax
+        sessions.free(slot)
+        count.subtract(.sessions)
+    }
+
+    /// Gives back what a direction holds, and forgets the bytes in it.
+    mutating func releaseBytes(_ slot: Int, _ source: Side) {
+        let index = Int(source.rawValue)
+        let direction = sessions[slot].directions[index]
+        if direction.buffer != .none { backend.release(direction.buffer) }
+        if direction.pipe != .none { backend.releasePipe(direction.pipe, isEmpty: direction.pending == 0) }
+        sessions[slot].directions[index].buffer = .none
+        sessions[slot].directions[index].pipe = .none
+        sessions[slot].directions[index].pending = 0
+        sessions[slot].directions[index].burstBytes = 0
+    }
+}

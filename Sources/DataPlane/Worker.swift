@@ -1,0 +1,248 @@
+package import Linux
+import Wire
+
+/// What all workers of a process share.
+package struct WorkerShared: Sendable {
+    /// Sessions by client address.
+    package var sources: SourceCounters
+    /// Random numbers that nobody outside knows; each worker is given its own.
+    package var randomSeed: UInt64
+
+    /// Builds the shared parts.
+    package init(sources: SourceCounters, randomSeed: UInt64) {
+        self.sources = sources
+        self.randomSeed = randomSeed
+    }
+}
+
+/// The ends of a worker that other threads hold.
+package struct WorkerLinks: Sendable {
+    /// Messages to the worker.
+    package let mailbox: Mailbox
+    /// What it counts.
+    package let counters: WorkerCounters
+    /// Its lines for the log.
+    package let log: LogRing
+    /// Told when there are lines.
+    package let logBell: LogBell
+
+    /// Builds the links of one worker.
+    package init(logBell: LogBell) throws(Errno) {
+        mailbox = try Mailbox()
+        counters = WorkerCounters()
+        log = LogRing()
+        self.logBell = logBell
+    }
+}
+
+/// One thread's share of the edge: its sessions from accept to close, on a backend of its own. It shares nothing with
+/// other workers but counters by source, and hears from the control thread by its mailbox only.
+///
+/// The loop: wait for completions, step the session that each belongs to, look at the timers, wait again. Nothing in it
+/// allocates, locks or logs to a descriptor; that is what `TidyTests` and the binary checks hold it to.
+package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
+    package var backend: Backend
+    var sessions: Slab<Session>
+    var timers: TimerWheel
+    var labels: LabelPool
+    var targets: TargetTracker
+    var settings = WorkerSettings()
+    var table: RouteTableView
+    var tableEpoch: UInt32 = 1
+    var count: CounterWriter
+    var sources: SourceCountersView
+    var random: UInt64
+    /// The hello that is being looked at; filled and read within one step.
+    var hello = ClientHello()
+    /// Alerts and other fixed answers, each in a part of one buffer.
+    var answers: FixedAnswers
+    /// First of the sessions that wait for a route, or -1.
+    var parkedHead: Int32 = -1
+    var parkedCount = 0
+    var isAccepting = true
+    /// When accepting resumes after the system ran out of descriptors; 0: it has not.
+    var acceptRetryNanoseconds: UInt64 = 0
+    var listeners: [WorkerListener] = []
+    var line = LineBuilder()
+    var hasLoggedThisTurn = false
+    var realtimeOffsetNanoseconds: UInt64 = 0
+    var nextTickNanoseconds: UInt64 = 0
+    var quietTicks = 0
+    var state = RunState.running
+    private var tableOwner: RouteTable
+    let links: WorkerLinks
+    private let sourcesOwner: SourceCounters
+
+    enum RunState: Equatable {
+        case running
+        /// No listeners; ends with the last session, or at this time.
+        case draining(untilNanoseconds: UInt64)
+        case stopped
+    }
+
+    /// The most completions handled before the backend is asked for more.
+    static var completionsPerTurnMax: Int { 4096 }
+
+    /// Allocates all memory that the worker will ever use, untouched, for `sessionsMax` sessions.
+    package init(
+        backend: consuming Backend, sessionsMax: Int, table: RouteTable, settings: WorkerSettings,
+        links: WorkerLinks, shared: WorkerShared
+    ) {
+        self.backend = backend
+        sessions = Slab(capacity: sessionsMax)
+        timers = TimerWheel(capacity: sessionsMax, nowNanoseconds: self.backend.nowNanoseconds)
+        labels = LabelPool(capacity: sessionsMax)
+        targets = TargetTracker(capacity: sessionsMax + 1024, key: shared.randomSeed &* 0x9e37_79b9_7f4a_7c15)
+        self.table = table.view
+        tableOwner = table
+        self.settings = settings
+        self.links = links
+        count = links.counters.writer
+        sources = shared.sources.view
+        sourcesOwner = shared.sources
+        random = shared.randomSeed
+        answers = FixedAnswers(in: &self.backend)
+        self.backend.addWake(links.mailbox.wakeDescriptor)
+    }
+
+    /// Runs until stopped, or until drained.
+    package mutating func run() {
+        refreshRealtime()
+        while state != .stopped { turn() }
+        for listener in listeners where listener.isOpen { backend.removeListener(listener.descriptor) }
+        discardCompletions()
+    }
+
+    /// One turn of the loop.
+    mutating func turn() {
+        backend.setAcceptBudget(sessions.freeCount)
+        backend.wait(milliseconds: waitMilliseconds())
+        let nowNanoseconds = backend.nowNanoseconds
+
+        var handled = 0
+        while handled < Self.completionsPerTurnMax, let completion = backend.nextCompletion() {
+            handle(completion)
+            handled += 1
+        }
+        while let slot = timers.nextExpired(nowNanoseconds: nowNanoseconds) { expire(slot) }
+        if nowNanoseconds >= nextTickNanoseconds { tick(nowNanoseconds) }
+        if acceptRetryNanoseconds != 0 || !isAccepting { resumeAccepting(nowNanoseconds) }
+        if hasLoggedThisTurn {
+            hasLoggedThisTurn = false
+            links.logBell.ring()
+        }
+        if state != .running { checkDrained(nowNanoseconds) }
+    }
+
+    @inline(always)
+    private mutating func handle(_ completion: Completion) {
+        let token = completion.token
+        switch token.kind {
+        case .accept: accepted(completion.result, listener: Int(token.slot))
+        case .wake: readMailbox()
+        case .connect, .receive, .send, .readable, .writable, .fault: step(completion)
+        case .none: break
+        }
+    }
+
+    /// Milliseconds until something must be done without being told; -1: nothing.
+    private func waitMilliseconds() -> Int32 {
+        let nowNanoseconds = backend.nowNanoseconds
+        var wait = timers.millisecondsToNext(nowNanoseconds: nowNanoseconds) ?? -1
+        func sooner(_ nanoseconds: UInt64) {
+            let left = nanoseconds > nowNanoseconds ? (nanoseconds - nowNanoseconds) / 1_000_000 + 1 : 0
+            if wait < 0 || Int32(clamping: left) < wait { wait = Int32(clamping: left) }
+        }
+        // The tick gives memory back after a rush; a worker that has been idle for a while sleeps for good.
+        if sessions.count > 0 || quietTicks < 4 { sooner(nextTickNanoseconds) }
+        if acceptRetryNanoseconds != 0 { sooner(acceptRetryNanoseconds) }
+        if case .draining(let untilNanoseconds) = state { sooner(untilNanoseconds) }
+        return wait
+    }
+
+    /// What is done about once a second.
+    @inline(never)
+    private mutating func tick(_ nowNanoseconds: UInt64) {
+        nextTickNanoseconds = nowNanoseconds + 1_000_000_000
+        quietTicks = sessions.count == 0 ? quietTicks + 1 : 0
+        backend.trim()
+        targets.sweep(nowNanoseconds: nowNanoseconds)
+        refreshRealtime()
+    }
+
+    private mutating func refreshRealtime() {
+        realtimeOffsetNanoseconds = Linux.realtimeNanoseconds() &- Linux.monotonicNanoseconds()
+    }
+
+    // MARK: Messages
+
+    @inline(never)
+    private mutating func readMailbox() {
+        let messages = links.mailbox.take()
+        for message in messages { handle(message) }
+        links.mailbox.acknowledge(messages.count)
+        quietTicks = 0
+    }
+
+    private mutating func handle(_ message: WorkerMessage) {
+        switch message {
+        case .table(let next):
+            table = next.view
+            tableOwner = next
+            tableEpoch &+= 1
+            routeParked()
+        case .settings(let next):
+            settings = next
+        case .addListener(let descriptor, let index, let address):
+            while listeners.count <= Int(index) { listeners.append(WorkerListener()) }
+            listeners[Int(index)] = WorkerListener(descriptor: descriptor, address: address)
+            backend.addListener(descriptor, index: index)
+        case .removeListener(let index):
+            backend.removeListener(listeners[Int(index)].descriptor)
+            listeners[Int(index)].descriptor = -1
+        case .drain(let nanoseconds):
+            closeListeners()
+            state = .draining(untilNanoseconds: backend.nowNanoseconds + nanoseconds)
+        case .stop:
+            closeListeners()
+            state = .draining(untilNanoseconds: 0)
+        }
+    }
+
+    private mutating func closeListeners() {
+        for index in listeners.indices where listeners[index].isOpen {
+            backend.removeListener(listeners[index].descriptor)
+            listeners[index].descriptor = -1
+        }
+    }
+
+    /// Ends what is left when the time is over, and the loop when nothing is left.
+    @inline(never)
+    private mutating func checkDrained(_ nowNanoseconds: UInt64) {
+        guard case .draining(let untilNanoseconds) = state else { return }
+        if nowNanoseconds >= untilNanoseconds {
+            while let completion = backend.nextCompletion() { handle(completion) }
+            for slot in 0..<sessions.touchedCount {
+                end(slot, untilNanoseconds == 0 ? .stopped : .drained)
+            }
+            while let completion = backend.nextCompletion() { handle(completion) }
+        }
+        if sessions.count == 0 { state = .stopped }
+    }
+
+    private mutating func discardCompletions() {
+        while let completion = backend.nextCompletion() {
+            if completion.token.kind == .accept, completion.result >= 0 { backend.close(completion.result, reset: true) }
+        }
+    }
+}
+
+/// A listening socket of a worker.
+struct WorkerListener {
+    /// -1: closed.
+    var descriptor: Int32 = -1
+    /// What it is bound to, for the log.
+    var address = SocketAddress()
+
+    var isOpen: Bool { descriptor >= 0 }
+}

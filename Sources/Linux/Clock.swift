@@ -1,0 +1,7 @@
+import CLinux
+
+/// Nanoseconds of a clock that never goes back (CLOCK_MONOTONIC).
+package func monotonicNanoseconds() -> UInt64 { clinux_monotonic_nanoseconds() }
+
+/// Nanoseconds since 1970 (CLOCK_REALTIME).
+package func realtimeNanoseconds() -> UInt64 { clinux_realtime_nanoseconds() }

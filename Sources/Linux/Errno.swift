@@ -1,0 +1,34 @@
+import CLinux
+
+/// The error number of a failed system call.
+package struct Errno: Error, Equatable, BitwiseCopyable, CustomStringConvertible {
+    /// The positive number, as in errno(3).
+    package let number: Int32
+
+    /// From a result of `CLinux`, where failure is `-errno`.
+    package init(result: Int) { number = Int32(truncatingIfNeeded: -result) }
+
+    /// From the positive number itself.
+    package init(number: Int32) { self.number = number }
+
+    /// The system's own words, such as "Address already in use".
+    package var description: String {
+        // SAFETY: strerror's text is copied at once; only the control thread asks for it.
+        guard let text = unsafe strerror(number) else { return "error \(number)" }
+        return unsafe String(cString: text)
+    }
+}
+
+/// Turns a result of `CLinux` into a value or a thrown ``Errno``.
+@discardableResult
+package func check(_ result: Int) throws(Errno) -> Int {
+    guard result >= 0 else { throw Errno(result: result) }
+    return result
+}
+
+/// As ``check(_:)-(Int)``, for calls that return a C int.
+@discardableResult
+package func check(_ result: Int32) throws(Errno) -> Int32 {
+    guard result >= 0 else { throw Errno(result: Int(result)) }
+    return result
+}

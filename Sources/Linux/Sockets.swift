@@ -1,0 +1,58 @@
+import CLinux
+
+/// The address of a connected socket's other end, or nil when it is gone (ENOTCONN).
+package func peerAddress(of descriptor: Int32) -> SocketAddress? {
+    address(of: descriptor, isPeer: true)
+}
+
+/// The address that a socket is bound to.
+package func localAddress(of descriptor: Int32) -> SocketAddress? {
+    address(of: descriptor, isPeer: false)
+}
+
+private func address(of descriptor: Int32, isPeer: Bool) -> SocketAddress? {
+    var storage = InlineArray<16, UInt64>(repeating: 0)
+    var length = socklen_t(MemoryLayout.size(ofValue: storage))
+    // SAFETY: the kernel writes at most `length` bytes, and says how many an address has.
+    return unsafe withUnsafeMutableBytes(of: &storage) { bytes in
+        let pointer = bytes.baseAddress!
+        let result =
+            if isPeer {
+                unsafe clinux_peer_address(descriptor, pointer, &length)
+            } else {
+                unsafe clinux_local_address(descriptor, pointer, &length)
+            }
+        guard result == 0 else { return nil }
+        return unsafe SocketAddress(kernel: UnsafeRawBufferPointer(rebasing: bytes[..<min(Int(length), bytes.count)]))
+    }
+}
+
+/// Makes a listening socket. Connections that it gives inherit its options: no delay for small segments, keep-alive, and
+/// `userTimeoutMilliseconds` (TCP_USER_TIMEOUT: sent bytes that stay unacknowledged for so long end the connection).
+/// Every worker makes its own on the same address (SO_REUSEPORT), and the kernel spreads connections over them.
+package func listen(on address: SocketAddress, userTimeoutMilliseconds: Int32) throws(Errno) -> Int32 {
+    let descriptor = try check(clinux_socket(address.family))
+    do throws(Errno) {
+        try setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
+        try setOption(descriptor, SOL_SOCKET, SO_REUSEPORT, 1)
+        try setOption(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1)
+        if address.family == AF_INET6 { try setOption(descriptor, Int32(IPPROTO_IPV6), Int32(IPV6_V6ONLY), 1) }
+        try setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        try setOption(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, userTimeoutMilliseconds)
+        // SAFETY: the address is as long as it says.
+        try check(unsafe address.withKernelAddress { unsafe clinux_bind(descriptor, $0, $1) })
+        // The kernel lowers this to net.core.somaxconn.
+        try check(clinux_listen(descriptor, 65_535))
+        return descriptor
+    } catch {
+        _ = clinux_close(descriptor)
+        throw error
+    }
+}
+
+private func setOption(_ descriptor: Int32, _ level: Int32, _ option: Int32, _ value: Int32) throws(Errno) {
+    try check(clinux_set_option(descriptor, level, option, value))
+}
+
+/// Closes a descriptor that nobody else owns.
+package func closeDescriptor(_ descriptor: Int32) { _ = clinux_close(descriptor) }
