@@ -68,7 +68,7 @@ extension RouteImageBuilder {
 
     /// The slot of each entry when all stand at or behind their homes, in the order of their tags.
     private func place(of entry: UInt64, behind last: Int, bucketCount: Int) -> Int {
-        max(Int((entry >> 32) * UInt64(bucketCount) >> 32), last + 1)
+        max(Int(((entry >> 32) * UInt64(bucketCount)) >> 32), last + 1)
     }
 
     /// Writes the image and gives back the builder's memory. nil when it would pass 4 GiB, which offsets of 32 bits
