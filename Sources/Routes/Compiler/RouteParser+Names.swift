@@ -2,13 +2,14 @@ import Wire
 
 /// The first word of a route: its names.
 extension RouteParser {
-    /// Parses names that commas separate.
-    mutating func parseNames(_ word: Range<Int>, _ bytes: Span<UInt8>) {
+    /// Parses names that commas separate. False when the last one is missing: then the next word probably is a name, and
+    /// to judge the rest of the line would only confuse.
+    mutating func parseNames(_ word: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
         var start = word.lowerBound
         while true {
             let end = firstIndex(of: UInt8(ascii: ","), bytes, start..<word.upperBound) ?? word.upperBound
             parseName(start..<end, in: word, bytes)
-            if end == word.upperBound { return }
+            if end == word.upperBound { return start < end }
             start = end + 1
         }
     }

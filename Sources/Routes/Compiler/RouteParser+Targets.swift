@@ -6,8 +6,9 @@ extension RouteParser {
         ("asleep", .asleep), ("held", .held), ("reject", .reject), ("reset", .reset),
     ]
 
-    /// Parses the targets, adds them to the builder, and tells the route's action.
-    mutating func parseTargets(_ word: Range<Int>, _ bytes: Span<UInt8>) -> Route.Action {
+    /// Parses the targets, adds them to the builder, and tells the route's action. nil when the last one is missing: then
+    /// the rest of the line is not judged.
+    mutating func parseTargets(_ word: Range<Int>, _ bytes: Span<UInt8>) -> Route.Action? {
         if let action = Self.action(word, bytes) { return action }
         lineTargets.removeAll(keepingCapacity: true)
         var start = word.lowerBound
@@ -17,6 +18,7 @@ extension RouteParser {
             if end == word.upperBound { break }
             start = end + 1
         }
+        if start == word.upperBound { return nil }
         if builder.targetCount > Route.targetCountMax {
             report(GrammarError(
                 word, "\(builder.targetCount) targets in one route, more than \(Route.targetCountMax)"))

@@ -60,18 +60,20 @@ struct RouteParser {
         guard let names = scanner.nextWord(in: bytes), isSound(bytes) else { return }
         lineStarts.append(UInt64(fileIndex) << Self.fileIndexShift | UInt64(scanner.lineStart))
         builder.beginRoute()
-        parseNames(names, bytes)
         var options = ParsedOptions()
+        guard parseNames(names, bytes) else {
+            endRoute(.reject, options, bytes)
+            return
+        }
         guard let targets = scanner.nextWord(in: bytes) else {
             reportMissingTarget(names, bytes)
             endRoute(.reject, options, bytes)
             return
         }
-        guard isSound(bytes) else {
+        guard isSound(bytes), let action = parseTargets(targets, bytes) else {
             endRoute(.reject, options, bytes)
             return
         }
-        let action = parseTargets(targets, bytes)
         while let option = scanner.nextWord(in: bytes) {
             guard isSound(bytes) else { break }
             parseOption(option, into: &options, bytes)

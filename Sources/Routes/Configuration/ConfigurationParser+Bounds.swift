@@ -49,6 +49,10 @@ extension ConfigurationParser {
                 configuration[keyPath: bound.field] = try Self.value(of: option, bound, line, bytes)
             } catch {
                 report(error)
+                // Only values that were read are compared with each other.
+                if error.notes.isEmpty {
+                    configuration.places["\(line.directive.rawValue) \(option.key)"] = nil
+                }
             }
         }
     }

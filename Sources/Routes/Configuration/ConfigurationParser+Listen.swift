@@ -20,10 +20,10 @@ extension ConfigurationParser {
         var listener = Listener(
             kind: kind, endpoint: endpoint, acceptProxyFrom: [], forwardTo: nil, place: place(address))
         parseListenOptions(Array(line.arguments.dropFirst(2)), into: &listener, bytes)
-        if kind == .tcp, listener.forwardTo == nil, diagnostics.errorCount == 0 {
-            throw GrammarError(
-                line.arguments[line.arguments.count - 1].upperBound..<line.arguments[line.arguments.count - 1].upperBound,
-                "`listen tcp` needs `to=`: where connections go", hint: "to=192.0.2.1:22")
+        if kind == .tcp, !line.arguments.contains(where: { hasPrefix(bytes, $0, "to=") }) {
+            let end = line.arguments.last?.upperBound ?? address.upperBound
+            report(GrammarError(
+                end..<end, "`listen tcp` needs `to=`: where connections go", hint: "to=192.0.2.1:22"))
         }
         if let first = configuration.listeners.first(where: { $0.endpoint == endpoint }) {
             let note = Diagnostic(.note, at: first.place, in: file, "it is first opened here")

@@ -21,4 +21,16 @@ package struct Listener: Hashable, Sendable {
     package var forwardTo: ConfiguredAddress?
     /// Where the listener stands in the file: its address.
     package var place: SourcePlace
+
+    /// A listener from its parts.
+    package init(
+        kind: Kind, endpoint: IPEndpoint, acceptProxyFrom: [AddressPrefix], forwardTo: ConfiguredAddress?,
+        place: SourcePlace
+    ) {
+        self.kind = kind
+        self.endpoint = endpoint
+        self.acceptProxyFrom = acceptProxyFrom
+        self.forwardTo = forwardTo
+        self.place = place
+    }
 }

@@ -73,6 +73,17 @@ struct SourceExcerpt {
             let digits = String(value, radix: 16, uppercase: true)
             return "\\x" + (digits.utf8.count < 2 ? "0" : "") + digits
         }
-        return Unicode.Scalar(value).map { String(Character($0)) } ?? "?"
+        guard let scalar = Unicode.Scalar(value) else { return "?" }
+        if isInvisible(scalar) { return "\\u{" + String(value, radix: 16, uppercase: true) + "}" }
+        return String(Character(scalar))
+    }
+
+    /// True for characters that show nothing themselves but change how others are shown, such as marks that turn the
+    /// direction of writing.
+    static func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .format, .lineSeparator, .paragraphSeparator: true
+        default: false
+        }
     }
 }

@@ -26,7 +26,7 @@ extension AddressGrammar {
         if ipv6(bytes, range) != nil {
             return GrammarError(
                 range, "an IPv6 address stands in brackets, with a port behind them",
-                hint: "[\(text(bytes, range))]:443")
+                hint: bracketed(bytes, range))
         }
         let colon = lastIndex(of: UInt8(ascii: ":"), bytes, range)
         let host = range.lowerBound..<(colon ?? range.upperBound)
@@ -49,6 +49,16 @@ extension AddressGrammar {
         return GrammarError(
             range, "\(quoted(bytes, host)) is a host name, and the edge resolves no names",
             hint: "write its address; where the address changes, let yardmaster write the route")
+    }
+
+    /// What was probably meant: `::1:443` is an address, but more likely `::1` and a port.
+    private static func bracketed(_ bytes: Span<UInt8>, _ range: Range<Int>) -> String {
+        if let colon = lastIndex(of: UInt8(ascii: ":"), bytes, range), range.upperBound - colon > 2,
+            port(bytes, colon + 1..<range.upperBound) != nil, ipv6(bytes, range.lowerBound..<colon) != nil
+        {
+            return "[\(text(bytes, range.lowerBound..<colon))]:\(text(bytes, colon + 1..<range.upperBound))"
+        }
+        return "[\(text(bytes, range))]:443"
     }
 
     private static func explainBracketed(_ bytes: Span<UInt8>, _ range: Range<Int>) -> GrammarError {
