@@ -37,8 +37,9 @@ import Wire
             deny  203.0.113.0/24
             """)
         #expect(configuration.listeners.map(\.kind) == [.tls, .tls, .tls, .http, .tcp])
-        #expect(configuration.listeners.map(\.endpoint.description)
-            == ["0.0.0.0:443", "[::]:443", "10.0.0.1:8443", "0.0.0.0:80", "203.0.113.7:22"])
+        #expect(
+            configuration.listeners.map(\.endpoint.description)
+                == ["0.0.0.0:443", "[::]:443", "10.0.0.1:8443", "0.0.0.0:80", "203.0.113.7:22"])
         #expect(configuration.listeners[2].acceptProxyFrom.map(\.description) == ["10.0.0.0/8"])
         #expect(configuration.listeners[4].forwardTo?.description == "172.17.0.9:22")
         #expect(configuration.routes.map(\.pattern) == ["routes.d/*.routes"])
@@ -95,8 +96,9 @@ import Wire
         #expect(configuration.timeouts.idleMilliseconds == 15_000_000)
         #expect(configuration.timeouts.userMilliseconds == 2_000)
         #expect(configuration.listeners[1].forwardTo == .unix(path: "/run/ssh.sock"))
-        #expect(configuration.listeners[1].acceptProxyFrom.map(\.description)
-            == ["10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32"])
+        #expect(
+            configuration.listeners[1].acceptProxyFrom.map(\.description)
+                == ["10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32"])
     }
 
     @Test func `Defaults follow a smaller limit that the file sets`() throws {
@@ -108,7 +110,8 @@ import Wire
 
     @Test func `The first source rule that fits decides`() throws {
         let sources = try parse(
-            least + "allow 10.1.0.0/16\ndeny 10.0.0.0/8 2001:db8::/33\nallow 192.0.2.7\ndeny all").sources
+            least + "allow 10.1.0.0/16\ndeny 10.0.0.0/8 2001:db8::/33\nallow 192.0.2.7\ndeny all"
+        ).sources
         #expect(sources.allows(.v4(0x0A01_0203)))
         #expect(!sources.allows(.v4(0x0A02_0203)))
         #expect(sources.allows(.v4(0xC000_0207)))
@@ -118,20 +121,30 @@ import Wire
     }
 
     @Test(arguments: [
-        "listen", "listen tls", "listen tsl 0.0.0.0:1", "listen tls 443", "listen tls *:443", "listen tls localhost:443",
-        "listen tls unix:/a", "listen 0.0.0.0:1", "listen tls 0.0.0.0:443", "listen tls 0.0.0.0:1 to=10.0.0.1:1",
+        "listen", "listen tls", "listen tsl 0.0.0.0:1", "listen tls 443", "listen tls *:443",
+        "listen tls localhost:443",
+        "listen tls unix:/a", "listen 0.0.0.0:1", "listen tls 0.0.0.0:443",
+        "listen tls 0.0.0.0:1 to=10.0.0.1:1",
         "listen tcp 0.0.0.0:1", "listen tcp 0.0.0.0:1 to=host:1", "listen tls 0.0.0.0:1 accept-proxy=",
         "listen tls 0.0.0.0:1 accept-proxy=10.0.0.0/33", "listen tls 0.0.0.0:1 accept-proxy=10.0.0.0/8,",
-        "listen tls 0.0.0.0:1 accept-proxy=10.0.0.0/8 accept-proxy=10.0.0.0/8", "listen tls 0.0.0.0:1 accept-proxy",
-        "routes", "routes r", "workers", "workers 0", "workers 257", "workers many", "workers 1 2", "io kqueue", "io uring",
-        "control sock", "control /" + String(repeating: "a", count: 107), "metrics 9180", "metrics localhost:9180",
+        "listen tls 0.0.0.0:1 accept-proxy=10.0.0.0/8 accept-proxy=10.0.0.0/8",
+        "listen tls 0.0.0.0:1 accept-proxy",
+        "routes", "routes r", "workers", "workers 0", "workers 257", "workers many", "workers 1 2",
+        "io kqueue", "io uring",
+        "control sock", "control /" + String(repeating: "a", count: 107), "metrics 9180",
+        "metrics localhost:9180",
         "pidfile pid", "user", "user 0day", "user a.b", "user a b", "log", "log stdrr", "log level=info",
-        "log stderr level=loud", "log stderr access=yes", "log stderr colour=on", "limit", "limit connections",
-        "limit connections=0", "limit connections=10000001", "limit parked=200000", "limit hello=16KB", "limit hello=16384",
-        "limit hello=1MiB", "limit hello=1KiB hello=2KiB", "limit per-source=200000", "limit sessions=4", "timeout idle=1",
+        "log stderr level=loud", "log stderr access=yes", "log stderr colour=on", "limit",
+        "limit connections",
+        "limit connections=0", "limit connections=10000001", "limit parked=200000", "limit hello=16KB",
+        "limit hello=16384",
+        "limit hello=1MiB", "limit hello=1KiB hello=2KiB", "limit per-source=200000", "limit sessions=4",
+        "timeout idle=1",
         "timeout idle=0s", "timeout idle=8d", "timeout hallo=1s", "timeout hello=1s500ms", "timeout hello=h",
-        "timeout idle=18446744073709551615h", "timeout idle=999999999999999999h", "allow", "allow 10.0.0", "deny 10.0.0.0/",
-        "deny 10.0.0.0/8/8", "deny host", "deny 10.0.0.0/-1", "lisen tls 0.0.0.0:1", "example.org 10.0.0.1:443", "include x",
+        "timeout idle=18446744073709551615h", "timeout idle=999999999999999999h", "allow", "allow 10.0.0",
+        "deny 10.0.0.0/",
+        "deny 10.0.0.0/8/8", "deny host", "deny 10.0.0.0/-1", "lisen tls 0.0.0.0:1",
+        "example.org 10.0.0.1:443", "include x",
         "io auto\nio epoll", "log stderr\nlog stderr", "timeout idle=1h\ntimeout idle=1h",
     ])
     func `Wrong directives are refused with a place and a caret`(line: String) {
@@ -168,10 +181,11 @@ import Wire
         let file = SourceFile(path: "c", text: least + "user nobody-here\n")
         let configuration = try Configuration.parse(file).configuration
         let place = try #require(configuration.place(of: .user))
-        #expect(Diagnostic(.error, at: place, in: file, "there is no such user").rendered == """
-            c:3:1: error: there is no such user
-                user nobody-here
-                ^~~~
-            """)
+        #expect(
+            Diagnostic(.error, at: place, in: file, "there is no such user").rendered == """
+                c:3:1: error: there is no such user
+                    user nobody-here
+                    ^~~~
+                """)
     }
 }

@@ -49,7 +49,8 @@ import Testing
 
     @Test func `The defaults that the example shows in comments are the defaults`() throws {
         let bytes = try Self.read(Self.root.appending(path: "conf/switchyard.conf"))
-        let shown = String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line -> String? in
+        let shown = String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap {
+            line -> String? in
             for word in ["workers", "io", "control", "limit", "timeout"] where line.hasPrefix("#\(word) ") {
                 return String(line.dropFirst())
             }

@@ -6,7 +6,9 @@ import Testing
         var text: [UInt8] = []
         text.reserveCapacity(60_000_000)
         for index in 0..<1_000_000 {
-            text += "www.site\(index).example.org  10.\(index >> 16).\(index >> 8 & 255).\(index & 255):443\n".utf8
+            text +=
+                "www.site\(index).example.org  10.\(index >> 16).\(index >> 8 & 255).\(index & 255):443\n"
+                .utf8
         }
         let clock = ContinuousClock()
         let start = clock.now

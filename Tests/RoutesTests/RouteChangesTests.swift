@@ -33,16 +33,21 @@ import Wire
     ) throws {
         let old = try compile("a.org \(one)\nz.org unix:/first max=3").image
         let new = try compile(
-            "y.org [::9]:9,unix:/y acme=unix:/z\na.org \(two)", seed: HashSeed(first: 4, second: 5)).image
+            "y.org [::9]:9,unix:/y acme=unix:/z\na.org \(two)", seed: HashSeed(first: 4, second: 5)
+        ).image
         #expect(old.changes(to: new).changed.count == 0)
     }
 
     @Test(arguments: [
-        "10.0.0.1:2", "10.0.0.2:1", "10.0.0.1:1@2", "10.0.0.1:1@0", "10.0.0.1:1@backup", "10.0.0.1:1,10.0.0.2:1",
-        "[::1]:1", "unix:/a", "held", "reject", "10.0.0.1:1 max=1", "10.0.0.1:1 idle=1m", "10.0.0.1:1 drain=0s",
+        "10.0.0.1:2", "10.0.0.2:1", "10.0.0.1:1@2", "10.0.0.1:1@0", "10.0.0.1:1@backup",
+        "10.0.0.1:1,10.0.0.2:1",
+        "[::1]:1", "unix:/a", "held", "reject", "10.0.0.1:1 max=1", "10.0.0.1:1 idle=1m",
+        "10.0.0.1:1 drain=0s",
         "10.0.0.1:1 check=tcp", "10.0.0.1:1 check=tcp:1s", "10.0.0.1:1 check=hello", "10.0.0.1:1 proxy=v1",
-        "10.0.0.1:1 proxy=v2", "10.0.0.1:1 acme=10.0.0.1:1", "10.0.0.1:1 http=10.0.0.1:1", "10.0.0.1:1 balance=least",
-        "10.0.0.1:1 http=all:10.0.0.1:1", "10.0.0.1:1 http=unix:/a", "10.0.0.1:1 acme=unix:/a", "10.0.0.1:1 balance=source",
+        "10.0.0.1:1 proxy=v2", "10.0.0.1:1 acme=10.0.0.1:1", "10.0.0.1:1 http=10.0.0.1:1",
+        "10.0.0.1:1 balance=least",
+        "10.0.0.1:1 http=all:10.0.0.1:1", "10.0.0.1:1 http=unix:/a", "10.0.0.1:1 acme=unix:/a",
+        "10.0.0.1:1 balance=source",
         "asleep wake=unix:/a", "asleep wake=unix:/b", "10.0.0.1:1 acme=unix:/b",
     ])
     func `Whatever a line says is part of the comparison`(rest: String) throws {
@@ -59,7 +64,8 @@ import Wire
             var lines: [String: Int] = [:]
             for _ in 0..<Int.random(in: 0...200, using: &random) {
                 let star = Bool.random(using: &random) ? "*." : ""
-                lines["\(star)n\(Int.random(in: 0..<150, using: &random)).org"] = Int.random(in: 1...3, using: &random)
+                lines["\(star)n\(Int.random(in: 0..<150, using: &random)).org"] = Int.random(
+                    in: 1...3, using: &random)
             }
             if Bool.random(using: &random) { lines["*"] = Int.random(in: 1...2, using: &random) }
             return lines
@@ -72,7 +78,8 @@ import Wire
         let changes = try image(old).changes(to: image(new), examplesMax: 1_000)
         #expect(Set(changes.added.examples) == Set(new.keys).subtracting(old.keys))
         #expect(Set(changes.removed.examples) == Set(old.keys).subtracting(new.keys))
-        #expect(Set(changes.changed.examples) == Set(new.keys.filter { old[$0] != nil && old[$0] != new[$0] }))
+        #expect(
+            Set(changes.changed.examples) == Set(new.keys.filter { old[$0] != nil && old[$0] != new[$0] }))
     }
 
     @Test func `Listeners are opened, closed, kept and changed by their address`() throws {

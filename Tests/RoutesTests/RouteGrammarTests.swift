@@ -18,7 +18,8 @@ import Wire
     }
 
     @Test func `Targets carry weights, drains and backups`() throws {
-        let image = try compile("a.org 10.0.0.5:443@98,10.0.0.6:443@0,[2001:db8::7]:8443,10.0.0.9:1@backup").image
+        let image = try compile("a.org 10.0.0.5:443@98,10.0.0.6:443@0,[2001:db8::7]:8443,10.0.0.9:1@backup")
+            .image
         let route = try image.route("a.org")
         #expect(route.action == .targets)
         #expect(route.totalWeight == 99)
@@ -33,7 +34,8 @@ import Wire
     @Test func `A unix path may hold the characters that mean something elsewhere`() throws {
         let image = try compile("a.org unix:/run/a@b#c.sock,unix:/run/d@3,unix:/run/e@backup").image
         let targets = try image.targets("a.org")
-        #expect(targets.map { image.text($0.address) } == ["unix:/run/a@b#c.sock", "unix:/run/d", "unix:/run/e"])
+        #expect(
+            targets.map { image.text($0.address) } == ["unix:/run/a@b#c.sock", "unix:/run/d", "unix:/run/e"])
         #expect(targets.map(\.weight) == [1, 3, 1])
         #expect(targets[2].isBackup)
     }
@@ -56,7 +58,8 @@ import Wire
             b.org [::1]:1 balance=source check=tcp proxy=v1 http=all:[::1]:80 drain=0s
             c.org asleep wake=unix:/run/wake.sock http=unix:/run/http.sock acme=unix:/run/acme.sock
             d.org 10.0.0.1:1 balance=weighted
-            """).image
+            """
+        ).image
         let a = try image.options("a.org")
         #expect(try image.route("a.org").balance == .least)
         #expect(a.check == .hello(intervalMilliseconds: 250))
@@ -91,13 +94,16 @@ import Wire
             SourceFile(path: "two.routes", text: "b.org held\nc.org held\n"),
         ]
         let image = try RouteCompiler.compile(files, seed: testSeed).image
-        let places = try ["a.org", "c.org"].map { RouteImage.source(of: try image.route($0), in: image.span.rawBytes) }
+        let places = try ["a.org", "c.org"].map {
+            RouteImage.source(of: try image.route($0), in: image.span.rawBytes)
+        }
         #expect(places == ["one.routes:3", "two.routes:2"])
     }
 
     @Test(arguments: [
         "a.org\theld\n", "a.org held", "a.org held\r\n", "\u{FEFF}a.org held\n", "  a.org   held  # why\n",
-        "\n\n# comment\n\t\na.org held #\n", "a.org held #comment without a blank\n", "# caf\u{E9}\r\na.org held\r\n",
+        "\n\n# comment\n\t\na.org held #\n", "a.org held #comment without a blank\n",
+        "# caf\u{E9}\r\na.org held\r\n",
     ])
     func `Blanks, comments, line endings and a byte order mark do not matter`(text: String) throws {
         let compiled = try compile(text)
@@ -136,13 +142,16 @@ import Wire
         let targets = (1...65).map { "10.0.0.\($0):443" }
         let image = try compile("a.org " + targets.prefix(64).joined(separator: ",")).image
         #expect(try image.route("a.org").targetCount == 64)
-        #expect(diagnostics("a.org " + targets.joined(separator: ",")).contains("65 targets in one route, more than 64"))
+        #expect(
+            diagnostics("a.org " + targets.joined(separator: ",")).contains(
+                "65 targets in one route, more than 64"))
     }
 
     @Test(arguments: [
         "a_b.example held", "-a.example held", "localhost held", "*.org held",
         "\(String(repeating: "a", count: 63)).org held",
-        "a.org 255.255.255.255:65535", "a.org [::ffff:10.0.0.1]:1", "a.org [1:2:3:4:5:6:7:8]:1", "a.org [1::]:1",
+        "a.org 255.255.255.255:65535", "a.org [::ffff:10.0.0.1]:1", "a.org [1:2:3:4:5:6:7:8]:1",
+        "a.org [1::]:1",
         "a.org [1:2:3:4:5:6:7::]:1", "a.org [::2:3:4:5:6:7:8]:1", "a.org [64:ff9b::1.2.3.4]:1",
     ])
     func `Unusual but right lines are accepted`(line: String) throws {
@@ -151,11 +160,15 @@ import Wire
 
     @Test(arguments: [
         "10.0.0.1", "10.0.0.1:", "10.0.0.1:0", "10.0.0.1:65536", "10.0.0.1:0443", "10.0.0.256:1", "10.0.0:1",
-        "10.0.0.01:1", "10.0.0.1.2:1", "10..0.1:1", "::1:443", "[::1]", "[::1]:", "[::1:443", "[:::1]:1", "[1::2::3]:1",
-        "[1:2:3:4:5:6:7:8:9]:1", "[1:2:3:4:5:6:7]:1", "[12345::]:1", "[::1%eth0]:1", "[10.0.0.1]:1", "[]:1", ":443",
+        "10.0.0.01:1", "10.0.0.1.2:1", "10..0.1:1", "::1:443", "[::1]", "[::1]:", "[::1:443", "[:::1]:1",
+        "[1::2::3]:1",
+        "[1:2:3:4:5:6:7:8:9]:1", "[1:2:3:4:5:6:7]:1", "[12345::]:1", "[::1%eth0]:1", "[10.0.0.1]:1", "[]:1",
+        ":443",
         "[1:2:3:4:5:6:7:1.2.3.4]:1", "[::1.2.3]:1", "[1:]:1", "[:1]:1", "[1:2:3:4:5:6:7:8::]:1",
-        "*:443", "backend:443", "backend.local:443", "backend", "0.0.0.0:443", "[::]:443", "unix:", "unix:run/a",
-        "unix:@a", "unix:/" + String(repeating: "a", count: 107), "10.0.0.1:1@", "10.0.0.1:1@65536", "10.0.0.1:1@-1",
+        "*:443", "backend:443", "backend.local:443", "backend", "0.0.0.0:443", "[::]:443", "unix:",
+        "unix:run/a",
+        "unix:@a", "unix:/" + String(repeating: "a", count: 107), "10.0.0.1:1@", "10.0.0.1:1@65536",
+        "10.0.0.1:1@-1",
         "10.0.0.1:1@back", "10.0.0.1:1,", ",10.0.0.1:1", "10.0.0.1:1,,10.0.0.2:1", "10.0.0.1:1,held", "hold",
         "10.0.0.1:1;10.0.0.2:1", "10.0.0.1:443#c", "tcp://10.0.0.1:1", "asleep",
     ])
@@ -166,27 +179,33 @@ import Wire
         #expect(text.contains("^"))
     }
 
-    @Test(arguments: [
-        "", "a.org", "a..org held", ".org held", "*a.org held", "a.*.org held", "*. held", "** held", "1.2.3.4 held",
-        "a.org,,b.org held", "a.org, b.org held", "a.org:443 held", "a/b held", "https://a.org held",
-        "\(String(repeating: "a", count: 64)).org held", "a=b held",
-        "\(String(repeating: "abcdefg.", count: 32))org held",
-        "*.\(String(repeating: "abcdefg.", count: 31))orgs held",
-    ].dropFirst())
+    @Test(
+        arguments: [
+            "", "a.org", "a..org held", ".org held", "*a.org held", "a.*.org held", "*. held", "** held",
+            "1.2.3.4 held",
+            "a.org,,b.org held", "a.org, b.org held", "a.org:443 held", "a/b held", "https://a.org held",
+            "\(String(repeating: "a", count: 64)).org held", "a=b held",
+            "\(String(repeating: "abcdefg.", count: 32))org held",
+            "*.\(String(repeating: "abcdefg.", count: 31))orgs held",
+        ].dropFirst())
     func `Wrong names are refused`(line: String) {
         #expect(diagnostics(line).contains(": error: "))
     }
 
     @Test(arguments: [
-        "balance=random", "balance", "balance=", "check=http", "check=tcp:5", "check=hello:1ms", "proxy=v3", "max=0",
-        "max=many", "idle=1", "idle=0s", "drain=25h", "http=all", "http=backend:80", "acme=10.0.0.1", "colour=red",
+        "balance=random", "balance", "balance=", "check=http", "check=tcp:5", "check=hello:1ms", "proxy=v3",
+        "max=0",
+        "max=many", "idle=1", "idle=0s", "drain=25h", "http=all", "http=backend:80", "acme=10.0.0.1",
+        "colour=red",
         "=x", "maxx=3", "10.0.0.2:443", "max=1 max=2", "idle=5d", "wake=unix:/w", "drain=1m30s",
     ])
     func `Wrong options are refused`(option: String) {
         #expect(diagnostics("a.org 10.0.0.1:1 \(option)").contains(": error: "))
     }
 
-    @Test(arguments: ["held max=1", "reject acme=10.0.0.1:1", "asleep wake=10.0.0.1:1", "reset balance=least"])
+    @Test(arguments: [
+        "held max=1", "reject acme=10.0.0.1:1", "asleep wake=10.0.0.1:1", "reset balance=least",
+    ])
     func `Options without effect are refused`(rest: String) {
         #expect(diagnostics("a.org " + rest).contains(": error: "))
     }
@@ -221,7 +240,8 @@ import Wire
 
     @Test func `Every prefix and every damaged byte of a file gives an answer`() {
         let text = Array(
-            "a.org,*.b.org 10.0.0.1:443@2,[::1]:1@backup,unix:/a check=hello:5s http=all:10.0.0.1:80\n* asleep wake=unix:/w\n"
+            ("a.org,*.b.org 10.0.0.1:443@2,[::1]:1@backup,unix:/a check=hello:5s http=all:10.0.0.1:80\n"
+                + "* asleep wake=unix:/w\n")
                 .utf8)
         var accepted = 0
         func judge(_ bytes: [UInt8]) {

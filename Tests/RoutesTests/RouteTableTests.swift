@@ -41,7 +41,9 @@ import Wire
     @Test(arguments: 0..<40)
     func `Random tables agree with a dictionary`(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
-        let labels = ["a", "b", "www", "example", "x1", "a-b", "org", "net", "sub", String(repeating: "l", count: 30)]
+        let labels = [
+            "a", "b", "www", "example", "x1", "a-b", "org", "net", "sub", String(repeating: "l", count: 30),
+        ]
         func randomName() -> String {
             let count = Int.random(in: 1...4, using: &random)
             return (0..<count).map { _ in labels.randomElement(using: &random) ?? "" }.joined(separator: ".")

@@ -36,7 +36,8 @@ func compile(bytes: [UInt8], seed: HashSeed = testSeed) throws -> CompiledRoutes
 /// The rendered errors and warnings of a routes text.
 func diagnostics(_ text: String) -> String {
     do throws(InvalidSource) {
-        return try RouteCompiler.compile([SourceFile(path: "t", text: text)], seed: testSeed).warnings.rendered
+        return try RouteCompiler.compile([SourceFile(path: "t", text: text)], seed: testSeed).warnings
+            .rendered
     } catch {
         return error.diagnostics.rendered
     }
@@ -71,7 +72,9 @@ extension [UInt8] {
 
     func targets(_ name: String) throws -> [Target] {
         let route = try route(name)
-        return (0..<route.targetCount).map { RouteImage.target(route.targetStart + UInt32($0), in: span.rawBytes) }
+        return (0..<route.targetCount).map {
+            RouteImage.target(route.targetStart + UInt32($0), in: span.rawBytes)
+        }
     }
 
     func text(_ address: TargetAddress) -> String { RouteImage.text(of: address, in: span.rawBytes) }

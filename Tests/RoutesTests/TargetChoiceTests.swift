@@ -16,7 +16,8 @@ import Wire
     }
 
     @Test func `Targets share sessions by weight`() throws {
-        let image = try compile("a.org 10.0.0.1:1@98,10.0.0.2:1,10.0.0.3:1,10.0.0.4:1@0,10.0.0.5:1@backup").image
+        let image = try compile("a.org 10.0.0.1:1@98,10.0.0.2:1,10.0.0.3:1,10.0.0.4:1@0,10.0.0.5:1@backup")
+            .image
         let counts = try counts(image, draws: 100_000)
         #expect(abs(counts[0] - 98_000) < 500)
         #expect(abs(counts[1] - 1_000) < 200)
@@ -58,9 +59,11 @@ import Wire
                             route, in: image.span.rawBytes, random: random.next(), skipping: tried)
                     case 1:
                         RouteImage.chooseLeast(
-                            route, in: image.span.rawBytes, random: random.next(), skipping: tried) { _ in 5 }
+                            route, in: image.span.rawBytes, random: random.next(), skipping: tried
+                        ) { _ in 5 }
                     default:
-                        RouteImage.chooseBySource(route, in: image.span.rawBytes, client: .v4(1), skipping: tried)
+                        RouteImage.chooseBySource(
+                            route, in: image.span.rawBytes, client: .v4(1), skipping: tried)
                     }
                 let chosen = try #require(place)
                 #expect(!tried.contains(chosen))
@@ -70,7 +73,8 @@ import Wire
             let weighted = RouteImage.chooseWeighted(
                 route, in: image.span.rawBytes, random: 1, skipping: tried)
             let least = RouteImage.chooseLeast(
-                route, in: image.span.rawBytes, random: 1, skipping: tried) { _ in 0 }
+                route, in: image.span.rawBytes, random: 1, skipping: tried
+            ) { _ in 0 }
             let source = RouteImage.chooseBySource(
                 route, in: image.span.rawBytes, client: .v4(1), skipping: tried)
             #expect(weighted == nil && least == nil && source == nil)
@@ -84,7 +88,8 @@ import Wire
         var random = SeededGenerator(seed: 5)
         for _ in 0..<1_100 {
             let place = RouteImage.chooseLeast(
-                route, in: image.span.rawBytes, random: random.next(), skipping: TargetSet()) { sessions[$0] }
+                route, in: image.span.rawBytes, random: random.next(), skipping: TargetSet()
+            ) { sessions[$0] }
             sessions[try #require(place)] += 1
         }
         #expect(sessions == [1_000, 100, 0])
@@ -97,7 +102,8 @@ import Wire
         var counts = [0, 0, 0]
         for _ in 0..<9_000 {
             let place = RouteImage.chooseLeast(
-                route, in: image.span.rawBytes, random: random.next(), skipping: TargetSet()) { $0 == 1 ? 9 : 4 }
+                route, in: image.span.rawBytes, random: random.next(), skipping: TargetSet()
+            ) { $0 == 1 ? 9 : 4 }
             counts[try #require(place)] += 1
         }
         #expect(counts[1] == 0)

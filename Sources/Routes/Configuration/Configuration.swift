@@ -57,8 +57,8 @@ package struct Configuration: Sendable {
     /// Which clients may connect.
     package var sources = SourceRules()
 
-    /// Where each setting stands that the file has: by directive, or for `limit`, `timeout` and `log` by directive and
-    /// key, as in `limit parked`.
+    /// Where each setting stands that the file has: by directive, or for `limit`, `timeout` and `log` by
+    /// directive and key, as in `limit parked`.
     package var places: [String: SourcePlace] = [:]
 
     /// All defaults, no listener; what a parse begins with.

@@ -71,7 +71,8 @@ extension AddressGrammar {
                 return GrammarError(inner, "addresses with a zone are not supported")
             }
             if ipv4(bytes, inner) != nil {
-                return GrammarError(range, "an IPv4 address has no brackets", hint: text(bytes, inner) + ":443")
+                return GrammarError(
+                    range, "an IPv4 address has no brackets", hint: text(bytes, inner) + ":443")
             }
             return GrammarError(inner, "\(quoted(bytes, inner)) is not an IPv6 address")
         }
@@ -91,7 +92,8 @@ extension AddressGrammar {
         if range.isEmpty { return GrammarError(range, "a port is missing here") }
         if let hash = firstIndex(of: UInt8(ascii: "#"), bytes, range), hash > range.lowerBound {
             return GrammarError(
-                range, "\(quoted(bytes, range)) is not a port", hint: "put a blank before the `#` of a comment")
+                range, "\(quoted(bytes, range)) is not a port",
+                hint: "put a blank before the `#` of a comment")
         }
         if Quantity.number(bytes, range) != nil {
             return GrammarError(range, "port \(text(bytes, range)) is not in 1…65535, without leading zeros")
