@@ -234,7 +234,7 @@ routes bench.routes
 workers {workers}
 io {io}
 log stderr access=off
-limit connections={connections} per-source=1000000
+limit connections={connections} per-source={connections}
 """
     if timeout:
         text += f"timeout {timeout}\n"
@@ -437,6 +437,19 @@ def memory_bytes(pid):
 
 def descriptor_count(pid):
     return sum(len(os.listdir(f"/proc/{member}/fd")) for member in tree(pid))
+
+
+def descriptor_kinds(pid):
+    """How many of the tree's descriptors are sockets, pipe ends, and anything else."""
+    kinds = {"socket": 0, "pipe": 0, "other": 0}
+    for member in tree(pid):
+        for descriptor in os.listdir(f"/proc/{member}/fd"):
+            try:
+                kind = os.readlink(f"/proc/{member}/fd/{descriptor}").partition(":")[0]
+            except OSError:
+                continue  # closed meanwhile
+            kinds[kind if kind in kinds else "other"] += 1
+    return kinds
 
 
 def machine():
