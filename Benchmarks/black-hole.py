@@ -130,7 +130,7 @@ def main():
     tracking.prepare()
     directory, port, backends = harness.scratch_directory(), harness.free_port(), 20
     backend_port = harness.free_port([harness.backend_address(index) for index in range(backends)])
-    harness.start_backend(backends, backend_port)
+    backend = harness.start_backend(backends, backend_port)
     routes = harness.static_routes(100, backends, backend_port)
     log_path = os.path.join(directory, "log")
     with open(log_path, "w") as log:
@@ -157,6 +157,7 @@ def main():
         time.sleep(options.settle)
         kinds, memory = harness.descriptor_kinds(router.pid), look(router.pid)[1]
         watcher.stop()
+        harness.check_backend(backend, backends, backend_port)
         if stalled:
             stalled.terminate()
             stalled.communicate(timeout=30)
@@ -189,6 +190,9 @@ def main():
         wrong.append("the connection tracking table overflowed: the run proves nothing; raise nf_conntrack_max")
     for line in wrong:
         print("WRONG:", line)
+    if wrong:
+        with open(log_path, errors="replace") as log:
+            print("the router's log ends:\n" + "".join("    " + line for line in log.readlines()[-10:]))
     if options.output:
         with open(options.output, "w") as file:
             json.dump({"machine": harness.machine(), "base": [base, base_memory], "waves": waves, "wrong": wrong},

@@ -168,7 +168,7 @@ class Comparison:
 
     def run(self, names):
         backend_workers = self.load_threads
-        harness.start_backend(self.options.backends, self.backend_port, self.load_cpus, backend_workers)
+        backend = harness.start_backend(self.options.backends, self.backend_port, self.load_cpus, backend_workers)
         routers = {name: self.router(name) for name in names}
         for name, router in routers.items():
             router.start()
@@ -188,6 +188,7 @@ class Comparison:
                     self.samples.append(sample)
                     if sample["wrong"]:
                         self.failures.append(f"{name}, {kind}, round {turn + 1}: {sample['wrong']} sessions went wrong")
+            harness.check_backend(backend, self.options.backends, self.backend_port)
             print(f"round {turn + 1} of {self.options.rounds} done", file=sys.stderr)
         for router in routers.values():
             router.stop()

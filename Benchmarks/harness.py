@@ -169,6 +169,17 @@ def start_backend(count, port, cpus=None, workers=1):
     return process
 
 
+def check_backend(process, count, port):
+    """Raises when the backend is to blame for what went wrong, not the router."""
+    if process.poll() is not None:
+        raise Failed(f"the backend ended with status {process.returncode}: the run proves nothing")
+    for index in range(count):
+        with socket.socket() as probe_socket:
+            probe_socket.settimeout(2)
+            if probe_socket.connect_ex((backend_address(index), port)) != 0:
+                raise Failed(f"the backend does not answer at {backend_address(index)}:{port}: the run proves nothing")
+
+
 def load_command(work, port, **options):
     command = [os.path.join(BIN, "load"), work, "--connect", f"127.0.0.1:{port}", "--json"]
     for key, value in options.items():
