@@ -46,6 +46,7 @@ package struct TargetTracker: ~Copyable {
     /// How many addresses are remembered.
     package var count: Int { entries.count }
 
+    /// What is known of an address, by the number that ``begin(_:)`` gave.
     package subscript(index: Int) -> Entry {
         _read { yield entries[index] }
         nonmutating _modify { yield &entries[index] }
