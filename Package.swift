@@ -60,3 +60,11 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// Benchmarks are targets of this package, because `package` access does not reach another one; plain builds skip them.
+if Context.environment["SWITCHYARD_BENCHMARKS"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "RoutesBenchmark", dependencies: ["Routes", "Wire"], path: "Benchmarks/RoutesBenchmark",
+            swiftSettings: settings))
+}

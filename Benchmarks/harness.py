@@ -234,7 +234,7 @@ routes bench.routes
 workers {workers}
 io {io}
 log stderr access=off
-limit connections={connections} per-source=1000000
+limit connections={connections} per-source=9000
 """
     if timeout:
         text += f"timeout {timeout}\n"

@@ -7,7 +7,7 @@ extension Worker where Backend: ~Copyable {
     /// Looks a session's name up in the table of now, and goes where the route says. Called when the hello is whole, and
     /// again for parked sessions when there is a new table.
     mutating func route(_ slot: Int) {
-        let match = RouteImage.find(labels.bytes(sessions[slot].label), in: table.image)
+        let match = findRoute(slot)
         sessions[slot].match = match.kind
         guard match.kind != .none else {
             let hasName = sessions[slot].label != .none
@@ -32,6 +32,13 @@ extension Worker where Backend: ~Copyable {
             sessions[slot].resets = .client
             end(slot, .rejected)
         }
+    }
+
+    /// The route of a session's name, or the default one of a session without a name.
+    private func findRoute(_ slot: Int) -> RouteMatch {
+        let label = sessions[slot].label
+        guard label != .none else { return RouteImage.defaultMatch(in: table.image) }
+        return RouteImage.find(labels.bytes(label), in: table.image)
     }
 
     // MARK: Targets
@@ -127,8 +134,7 @@ extension Worker where Backend: ~Copyable {
             route(slot)
             return
         }
-        let match = RouteImage.find(labels.bytes(sessions[slot].label), in: table.image)
-        connect(slot, RouteImage.route(match.routeIndex, in: table.image))
+        connect(slot, RouteImage.route(findRoute(slot).routeIndex, in: table.image))
     }
 
     /// xorshift64*: cheap, and good enough to spread sessions over targets.
@@ -144,7 +150,10 @@ extension Worker where Backend: ~Copyable {
     /// Keeps a session, with its hello, until there is a new table. Its deadline is that of its first wait.
     private mutating func park(_ slot: Int, nanoseconds: UInt64) {
         guard sessions[slot].phase != .parked else { return }
-        guard parkedCount < settings.parkedMax else {
+        let address = sessions[slot].source.address
+        guard parkedCount < settings.parkedMax,
+            parkedSources.acquire(address, limit: settings.parkedPerSourceMax)
+        else {
             refuse(slot, .parkLimit, answers[.internalError], .rejected)
             return
         }
@@ -166,6 +175,7 @@ extension Worker where Backend: ~Copyable {
         if previous >= 0 { sessions[Int(previous)].parkedNext = next } else { parkedHead = next }
         if next >= 0 { sessions[Int(next)].parkedPrevious = previous }
         parkedCount -= 1
+        parkedSources.release(sessions[slot].source.address)
         count.subtract(.parkedNow)
     }
 

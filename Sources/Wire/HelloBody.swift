@@ -1,8 +1,6 @@
-/// The second stage of `HelloParser`: reads a whole ClientHello once and keeps what `ClientHello` has room
-/// for.
+/// The second stage of `HelloParser`: reads a whole message once and keeps what `ClientHello` has room for.
 ///
-/// Strict where a TLS server is strict, so that the name found here is the name that the server finds, or
-/// none.
+/// Strict where a TLS server is strict: the name found here is the name that the server finds, or none.
 enum HelloBody {
     /// Extension types (IANA registry "TLS ExtensionType Values") that the router reads.
     private enum ExtensionType {
@@ -23,8 +21,8 @@ enum HelloBody {
     ) throws(HelloFault) -> Bool {
         hello = ClientHello()
         try message.skip(4, orThrow: .helloTooShort)
-        // TLS 1.3 keeps saying 1.2 here; a higher one is legal and answered with less (RFC 5246 appendix
-        // E.1).
+        // TLS 1.3 keeps saying 1.2 here; a higher one is legal, and the server answers with less (RFC 5246
+        // appendix E.1).
         guard try message.takeUInt16(orThrow: .helloTooShort) >= 0x0301 else { throw .obsoleteVersion }
         try message.skip(32, orThrow: .helloTooShort)
         let sessionIdentifierBytes = try message.takeUInt8(orThrow: .sessionIdentifierLength)

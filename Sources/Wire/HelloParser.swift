@@ -2,7 +2,7 @@
 ///
 /// Two stages. The first follows the records and keeps a cursor, so that its whole work is linear in the
 /// bytes even when a peer sends them one by one; it refuses at the earliest byte that shows the matter is
-/// hopeless. When the hello is whole, the second stage (`HelloParser+Body.swift`) reads it once.
+/// hopeless. When the hello is whole, the second stage (`HelloBody`) reads it once.
 ///
 /// ```
 ///  received   |16 03 01 len|01 len(3) body…      |16 03 01 len|body…         |early data…

@@ -32,8 +32,11 @@ package struct HostName: BitwiseCopyable, Equatable, Sendable {
     }
 
     package static func == (left: borrowing HostName, right: borrowing HostName) -> Bool {
-        guard left.count == right.count else { return false }
-        for index in 0..<Int(left.count) where left.storage[index] != right.storage[index] {
+        let leftBytes = left.bytes
+        let rightBytes = right.bytes
+        guard leftBytes.byteCount == rightBytes.byteCount else { return false }
+        for offset in 0..<leftBytes.byteCount where leftBytes.byte(at: offset) != rightBytes.byte(at: offset)
+        {
             return false
         }
         return true
@@ -92,7 +95,8 @@ extension HostName {
     /// Anything that is not a letter, digit, hyphen, underscore or dot is refused. So is a name that an
     /// address parser would take: see `isNumber`.
     ///
-    /// The first fault from the left is reported. Time is linear in the name and bounded by 254 bytes.
+    /// The first fault from the left is reported, and nothing behind it is looked at, save to tell an IPv6
+    /// address from a stray colon. Time is linear in the bytes.
     package static func normalise(_ text: RawSpan) throws(HostNameFault) -> HostName {
         let hasRootDot = !text.isEmpty && text.byte(at: text.byteCount - 1) == UInt8(ascii: ".")
         let textCount = hasRootDot ? text.byteCount - 1 : text.byteCount
