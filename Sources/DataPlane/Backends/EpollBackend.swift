@@ -146,6 +146,7 @@ package import Linux
 
     package mutating func awaitReadable(_ descriptor: Int32) {
         sockets[Int(descriptor)].reading = .readable
+        sockets[Int(descriptor)].readBuffer = .none
         startReading(descriptor)
     }
 
