@@ -154,6 +154,6 @@ package struct TargetTracker: ~Copyable {
         let (high, low) = address.ipHalves
         hash = SourceCountersView.mix(hash ^ low) ^ high
         for index in 0..<address.pathByteCount { hash = SourceCountersView.mix(hash ^ UInt64(address.pathByte(index))) }
-        return SourceCountersView.mix(hash) | 1
+        return max(1, SourceCountersView.mix(hash))
     }
 }
