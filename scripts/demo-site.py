@@ -38,7 +38,7 @@ def main():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     site = Site(("127.0.0.1", 0), page_handler(name, text))
-    # The handshake belongs to the connection's own thread: done at accept, one slow client would stop them all.
+    # The handshake belongs to the connection's own thread: at accept, one slow client would stop them all.
     site.socket = context.wrap_socket(site.socket, server_side=True, do_handshake_on_connect=False)
     with open(port_file + ".new", "w") as file:
         file.write(f"{site.server_address[1]}\n")

@@ -1,0 +1,148 @@
+import Glibc
+import Support
+import Testing
+
+extension EndToEnd {
+    /// The command line, and the process's life from its start to its end.
+    @Suite struct Command {
+        private func check(_ configuration: String, routes: String = "") throws -> Finished {
+            let folder = try TemporaryFolder()
+            try folder.write("routes.d/test.routes", routes)
+            let file = try folder.write("switchyard.conf", configuration)
+            return try run(Edge.binary, ["--config", file, "--check"])
+        }
+
+        @Test func checkAcceptsAGoodConfigurationAndDoesNotServe() throws {
+            let port = try FreePort.any()
+            let result = try check(
+                "listen tls 127.0.0.1:\(port)\nroutes routes.d/*.routes\n", routes: "a.example 127.0.0.1:9\n")
+            #expect(result.succeeded, "\(result.everything)")
+            #expect(throws: SocketError.self) { try StreamSocket(to: .ipv4(port: port)) }
+        }
+
+        @Test func checkNamesEveryErrorWithFileLineAndColumn() throws {
+            let result = try check(
+                "listen tls 127.0.0.1:99999\nroutes routes.d/*.routes\nworkrs auto\n",
+                routes: "a.example 127.0.0.1:9\na.example 127.0.0.1:10\n")
+            #expect(result.ending == .status(1), "\(result.everything)")
+            for place in [
+                "switchyard.conf:1:12: error: ", "switchyard.conf:3:1: error: ", "test.routes:2:1: error: ",
+            ] {
+                #expect(result.errors.contains(place), "no '\(place)' in:\n\(result.errors)")
+            }
+            // The hint for the misspelt word, and the caret under it.
+            #expect(result.errors.contains("workers"), "\(result.errors)")
+            #expect(result.errors.contains("^"), "\(result.errors)")
+        }
+
+        @Test func aConfigurationThatIsNotThereIsAnErrorWithItsName() throws {
+            let result = try run(Edge.binary, ["--config", "/nonexistent/switchyard.conf", "--check"])
+            #expect(result.ending == .status(1), "\(result.everything)")
+            #expect(result.errors.contains("/nonexistent/switchyard.conf"))
+        }
+
+        @Test func aBadConfigurationDoesNotStart() throws {
+            let folder = try TemporaryFolder()
+            let file = try folder.write("switchyard.conf", "listen tls nowhere\n")
+            let result = try run(Edge.binary, ["--config", file], seconds: 10)
+            #expect(result.ending == .status(1), "\(result.everything)")
+            #expect(result.errors.contains("switchyard.conf:1:12: error: "))
+        }
+
+        @Test func aPortThatIsTakenIsAnErrorThatNamesIt() throws {
+            let taken = try StreamListener()
+            let folder = try TemporaryFolder()
+            let file = try folder.write("switchyard.conf", "listen tls \(taken.endpoint)\n")
+            let result = try run(Edge.binary, ["--config", file], seconds: 10)
+            #expect(result.ending != .status(0), "\(result.everything)")
+            #expect(result.errors.contains("\(taken.endpoint)"), "\(result.errors)")
+        }
+
+        @Test func versionAndHelpAnswerOnStandardOutput() throws {
+            let version = try run(Edge.binary, ["--version"])
+            #expect(version.succeeded && version.output.hasPrefix("switchyard "), "\(version.everything)")
+            let help = try run(Edge.binary, ["--help"])
+            #expect(help.succeeded, "\(help.everything)")
+            for option in ["--config", "--check", "--version"] { #expect(help.output.contains(option)) }
+        }
+
+        @Test func anUnknownOptionIsRefused() throws {
+            let result = try run(Edge.binary, ["--confg", "x"], seconds: 10)
+            #expect(!result.succeeded)
+            #expect(result.errors.contains("--confg"), "\(result.everything)")
+        }
+    }
+
+    /// SIGTERM, SIGINT, the pid file.
+    @Suite struct Life {
+        private let listener: StreamListener
+
+        init() throws {
+            listener = try StreamListener()
+        }
+
+        private func session(_ edge: Edge) throws -> (client: StreamSocket, server: StreamSocket) {
+            let client = try StreamSocket(to: edge.endpoint)
+            try client.send(HelloBuilder(name: "a.example").record())
+            return (client, try listener.accept())
+        }
+
+        @Test func theProcessIdentifierIsInItsFileWhileItRuns() throws {
+            let edge = try Edge(routes: "a.example 127.0.0.1:9")
+            #expect(edge.folder.read("switchyard.pid") == "\(edge.process.identifier)\n")
+            edge.process.send(signal: SIGTERM)
+            #expect(try edge.process.wait() == .status(0))
+            #expect(edge.folder.read("switchyard.pid").isEmpty)
+        }
+
+        @Test func aDrainLetsARunningTransferFinishAndRefusesNewConnections() throws {
+            let edge = try Edge(routes: "a.example \(listener.endpoint)", settings: "timeout drain=20s")
+            let (client, server) = try session(edge)
+            edge.process.send(signal: SIGTERM)
+            let refuses = Pause.until(seconds: 5) { (try? StreamSocket(to: edge.endpoint)) == nil }
+            #expect(refuses, "still accepts after SIGTERM")
+
+            let bytes = Bytes.pattern(4 << 20)
+            let sender = Background {
+                try server.send(bytes)
+                server.close()
+            }
+            #expect(try client.receiveToEnd() == bytes)
+            try sender.wait()
+            client.close()
+            // Long before the drain's limit: nothing is left to wait for.
+            #expect(try edge.process.wait(seconds: 5) == .status(0))
+        }
+
+        @Test func aDrainHasAnEnd() throws {
+            let edge = try Edge(routes: "a.example \(listener.endpoint)", settings: "timeout drain=700ms")
+            let (client, server) = try session(edge)
+            let start = ContinuousClock.now
+            edge.process.send(signal: SIGTERM)
+            #expect(try edge.process.wait(seconds: 8) == .status(0))
+            #expect(ContinuousClock.now - start > .milliseconds(500))
+            _ = try? client.receive()
+            _ = try? server.receive()
+        }
+
+        @Test func anInterruptEndsItAtOnce() throws {
+            let edge = try Edge(routes: "a.example \(listener.endpoint)", settings: "timeout drain=60s")
+            let (client, server) = try session(edge)
+            edge.process.send(signal: SIGINT)
+            #expect(try edge.process.wait(seconds: 3) == .status(0))
+            _ = try? client.receive()
+            _ = try? server.receive()
+        }
+
+        @Test func anInterruptEndsADrain() throws {
+            let edge = try Edge(routes: "a.example \(listener.endpoint)", settings: "timeout drain=60s")
+            let peers = try session(edge)
+            edge.process.send(signal: SIGTERM)
+            Pause.milliseconds(200)
+            #expect(edge.process.isRunning)
+            edge.process.send(signal: SIGINT)
+            #expect(try edge.process.wait(seconds: 3) == .status(0))
+            _ = peers
+        }
+    }
+}

@@ -1,0 +1,104 @@
+import Foundation
+import Support
+
+/// The edge under test: the real binary with a configuration of its own, on free ports of the loopback
+/// addresses. It ends with the reference.
+final class Edge {
+    /// What the tests know of the text of the log; the one place to follow a change.
+    enum Log {
+        /// The line that says that it serves.
+        static let ready = "ready "
+        /// The line that says that a reload has taken place.
+        static let reloaded = "reload ok"
+        /// The line that says that a reload was refused; the diagnostics stand before it.
+        static let reloadRefused = "reload failed"
+        /// The line of a session that has ended.
+        static let access = "access "
+    }
+
+    /// Lines of `switchyard.conf` beside the listener, the routes and the pid file.
+    static let noSettings = ""
+
+    let process: ChildProcess
+    let folder: TemporaryFolder
+    /// Where its first TLS listener is.
+    let endpoint: Endpoint
+    var port: UInt16 { endpoint.port }
+
+    /// The binary that `make test` has built.
+    static var binary: String {
+        ProcessInfo.processInfo.environment["SWITCHYARD_BINARY"]
+            ?? Repository.path(".build/release/switchyard")
+    }
+
+    /// Starts it and waits until it serves.
+    /// - Parameters:
+    ///   - routes: lines of one routes file.
+    ///   - settings: further lines of `switchyard.conf`.
+    ///   - usesIPv6: listens on ::1 and not on 127.0.0.1.
+    init(routes: String, settings: String = noSettings, usesIPv6: Bool = false) throws {
+        folder = try TemporaryFolder()
+        endpoint = usesIPv6 ? .ipv6(port: try FreePort.any()) : .ipv4(port: try FreePort.any())
+        try folder.write("routes.d/test.routes", routes + "\n")
+        try Self.writeConfiguration(in: folder, listeners: [endpoint], settings: settings)
+        process = try ChildProcess(Self.binary, ["--config", folder.path("switchyard.conf")])
+        try process.waitForErrorLine { $0.hasPrefix(Log.ready) }
+    }
+
+    /// Writes `switchyard.conf`. The edge reads it at its start and at a reload.
+    static func writeConfiguration(
+        in folder: TemporaryFolder, listeners: [Endpoint], settings: String
+    ) throws {
+        let lines =
+            listeners.map { "listen tls \($0)" }
+            + ["routes routes.d/*.routes", "pidfile \(folder.path("switchyard.pid"))", settings]
+        try folder.write("switchyard.conf", lines.joined(separator: "\n") + "\n")
+    }
+
+    /// Replaces the routes, sends SIGHUP, and waits until the new table serves.
+    func reload(routes: String) throws {
+        try folder.write("routes.d/test.routes", routes + "\n")
+        try reload()
+    }
+
+    /// Sends SIGHUP and waits for the log to say that it worked.
+    func reload() throws {
+        let before = process.completeErrorLines().count { $0.hasPrefix(Log.reloaded) }
+        process.send(signal: SIGHUP)
+        try process.waitForErrorLine(count: before + 1) { $0.hasPrefix(Log.reloaded) }
+    }
+
+    /// The lines of the sessions that have ended, as key and value.
+    var accessLines: [AccessLine] {
+        process.completeErrorLines().filter { $0.hasPrefix(Log.access) }.map(AccessLine.init)
+    }
+
+    /// Waits for the line of a session for which it holds.
+    @discardableResult
+    func waitForAccessLine(seconds: Double = 10, where matches: (AccessLine) -> Bool) throws -> AccessLine {
+        let line = try process.waitForErrorLine(seconds: seconds) {
+            $0.hasPrefix(Log.access) && matches(AccessLine($0))
+        }
+        return AccessLine(line[...])
+    }
+}
+
+/// One line of the access log: `access client=… name=… end=…`.
+struct AccessLine: CustomStringConvertible {
+    let description: String
+    private let values: [Substring: Substring]
+
+    init(_ line: Substring) {
+        description = String(line)
+        let pairs = line.split(separator: " ").compactMap { word -> (Substring, Substring)? in
+            guard let equals = word.firstIndex(of: "=") else { return nil }
+            return (word[..<equals], word[word.index(after: equals)...])
+        }
+        values = Dictionary(pairs) { first, _ in first }
+    }
+
+    /// The value of a key; empty when the line has none.
+    subscript(key: String) -> String {
+        String(values[key[...]] ?? "")
+    }
+}

@@ -1,0 +1,53 @@
+/// Which modules a folder may import: the directions of the house. A folder that is not listed is a finding,
+/// so that nobody adds one without deciding this.
+struct ImportRule {
+    /// The longest folder that matches decides.
+    private static let allowed: [(folder: String, modules: Set<String>, reason: String)] = [
+        ("Sources/Wire/", [], "pure: the standard library alone"),
+        ("Sources/Routes/", ["Wire"], "pure: opens no file, knows no socket"),
+        ("Sources/Linux/", ["CLinux", "Glibc"], "the one place that calls the kernel"),
+        (
+            "Sources/DataPlane/", ["Wire", "Routes", "Linux", "CLinux", "CLibUring", "Synchronization"],
+            "no Foundation, no logging package, no event-loop package"
+        ),
+        ("Sources/DataPlane/Session/", ["Wire", "Routes"], "pure by rule: a state machine"),
+        (
+            "Sources/switchyard/", ["DataPlane", "Routes", "Wire", "Linux"],
+            "parses arguments, builds, runs; never Foundation"
+        ),
+    ]
+
+    func check(_ source: SwiftSource) -> [Finding] {
+        guard source.path.hasPrefix("Sources/") else { return [] }
+        let entries = Self.allowed.filter { source.path.hasPrefix($0.folder) }
+        guard let entry = entries.max(by: { $0.folder.count < $1.folder.count }) else {
+            return [
+                Finding(
+                    path: source.path, line: 0, rule: "no rule says what this folder may import (ImportRule)")
+            ]
+        }
+        return imports(of: source).filter { !entry.modules.contains($0.module) }.map {
+            Finding(
+                path: source.path, line: $0.line,
+                rule: "\(entry.folder) may not import \($0.module) (\(entry.reason))")
+        }
+    }
+
+    /// `import A`, `package import A`, `@preconcurrency import A`, `import struct A.B`.
+    private func imports(of source: SwiftSource) -> [(module: String, line: Int)] {
+        let kinds: Set<String> = ["struct", "class", "enum", "protocol", "typealias", "func", "let", "var"]
+        return source.lines.enumerated().compactMap { index, line in
+            let words = line.code.split(whereSeparator: { $0.isWhitespace })
+            guard let at = words.firstIndex(of: "import"), words[..<at].allSatisfy(isBeforeImport) else {
+                return nil
+            }
+            let rest = words[(at + 1)...].drop { kinds.contains(String($0)) }
+            guard let name = rest.first else { return nil }
+            return (String(name.prefix { $0 != "." && $0 != ";" }), index + 1)
+        }
+    }
+
+    private func isBeforeImport(_ word: Substring) -> Bool {
+        word.hasPrefix("@") || ["package", "internal", "public", "private", "fileprivate"].contains(word)
+    }
+}
