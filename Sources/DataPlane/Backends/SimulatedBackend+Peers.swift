@@ -200,8 +200,9 @@ extension SimulatedBackend {
             roomCount: connection.inboundMax - connection.inbound.count,
             isEnded: connection.hasWorkerEnded && connection.outbound.isEmpty && !connection.isResetByWorker,
             isReset: connection.isResetByWorker && connection.outbound.isEmpty,
-            isClosed: connection.hasWorkerClosed,
-            isAdopted: connection.owner != nil,
+            isMarkedReset: connection.isResetByWorker, isClosed: connection.hasWorkerClosed,
+            isAdopted: connection.owner != nil, isConnecting: connection.isConnecting,
+            isRefused: connection.isRefused,
             takenCount: connection.takenCount, givenCount: connection.givenCount,
             movedNanoseconds: connection.movedNanoseconds)
     }
@@ -228,10 +229,15 @@ package struct SimulatedPeerView: Sendable {
     /// All bytes are read, and there are no more to come: in order, or by a reset.
     package var isEnded: Bool
     package var isReset: Bool
+    /// The worker has reset it; the other end may still have bytes to read before it sees that.
+    package var isMarkedReset: Bool
     /// The worker has closed it.
     package var isClosed: Bool
     /// A session has taken it.
     package var isAdopted: Bool
+    /// An origin has not answered yet; or it has said no.
+    package var isConnecting: Bool
+    package var isRefused: Bool
     /// Bytes that the worker has taken out, and has put in.
     package var takenCount: UInt64
     package var givenCount: UInt64

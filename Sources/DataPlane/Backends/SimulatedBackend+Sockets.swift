@@ -97,6 +97,12 @@ extension SimulatedBackend {
         }
         checkOwnerIsNew(owner, id)
         made.owner = owner
+        if random.chance(perMille: hardships.connectsAtOncePerMille) {
+            made.stage = .established
+        } else if random.chance(perMille: hardships.refusesAtOncePerMille) {
+            made.stage = .refused(ECONNREFUSED)
+            trace.hit(.connectRefused)
+        }
         connections.append(made)
         note(.connect, id, Int(bytes.count))
         newConnects.append(id)

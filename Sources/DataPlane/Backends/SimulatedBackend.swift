@@ -223,6 +223,9 @@ package struct SimulatedHardships: Sendable {
     /// A splice finds nothing though something is there; readiness is told though there is none.
     package var falseAgainPerMille = 0
     package var falseReadinessPerMille = 0
+    /// A connect is answered before the call returns, as on one machine: with yes, or with no.
+    package var connectsAtOncePerMille = 0
+    package var refusesAtOncePerMille = 0
     /// The system has no descriptor left.
     package var noDescriptorPerMille = 0
     /// A pipe cannot be made.

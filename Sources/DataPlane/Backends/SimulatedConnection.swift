@@ -113,6 +113,8 @@ struct SimulatedConnection {
     }
 
     var isOpen: Bool { descriptor >= 0 }
+    var isConnecting: Bool { if case .connecting = stage { true } else { false } }
+    var isRefused: Bool { if case .refused = stage { true } else { false } }
     var inFlightCount: Int { (reading.kind == .none ? 0 : 1) + (writing.kind == .none ? 0 : 1) }
 
     /// What a read finds when there are no bytes: nil: nothing yet; 0: the end; or an error. As tcp_recvmsg does: an end
