@@ -29,6 +29,9 @@ package struct LabelPool: ~Copyable {
         longMemory = Region(capacity: capacity * Self.longBytes)
     }
 
+    /// How many names are kept.
+    var count: Int { shortSlots.count + longSlots.count }
+
     /// Keeps a copy of a name of at most 255 bytes.
     package mutating func store(_ name: RawSpan) -> LabelIndex {
         precondition(name.byteCount < Self.longBytes, "a host name has at most 253 bytes")
