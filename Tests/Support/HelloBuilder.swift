@@ -52,7 +52,8 @@ package struct HelloBuilder: Equatable, Sendable {
     /// The handshake message with its header of four bytes.
     package func message() -> [UInt8] {
         var body = legacyVersion.networkBytes + random
-        body += Self.vector8(sessionIdentifier) + Self.vector16(cipherSuites) + Self.vector8(compressionMethods)
+        body +=
+            Self.vector8(sessionIdentifier) + Self.vector16(cipherSuites) + Self.vector8(compressionMethods)
         if let extensions {
             body += Self.vector16(extensions.flatMap { $0.type.networkBytes + Self.vector16($0.body) })
         }
@@ -84,7 +85,9 @@ package struct HelloBuilder: Equatable, Sendable {
     }
 
     /// Bytes with their count in one byte in front.
-    package static func vector8(_ bytes: [UInt8]) -> [UInt8] { [UInt8(truncatingIfNeeded: bytes.count)] + bytes }
+    package static func vector8(_ bytes: [UInt8]) -> [UInt8] {
+        [UInt8(truncatingIfNeeded: bytes.count)] + bytes
+    }
 
     /// Bytes with their count in two bytes in front.
     package static func vector16(_ bytes: [UInt8]) -> [UInt8] {
@@ -160,9 +163,11 @@ extension HelloBuilder {
     package static func browser(name: String) -> HelloBuilder {
         var hello = HelloBuilder(name: name)
         hello.extensions = [
-            .grease(0), .serverName(Array(name.utf8)), Extension(type: 23, body: []), Extension(type: 0xff01, body: [0]),
+            .grease(0), .serverName(Array(name.utf8)), Extension(type: 23, body: []),
+            Extension(type: 0xff01, body: [0]),
             .supportedGroups([0x2a2a, 0x11ec, 0x001d, 0x0017]), Extension(type: 11, body: [1, 0]),
-            Extension(type: 35, body: []), .applicationProtocols(["h2", "http/1.1"]), Extension(type: 5, body: [1, 0, 0, 0, 0]),
+            Extension(type: 35, body: []), .applicationProtocols(["h2", "http/1.1"]),
+            Extension(type: 5, body: [1, 0, 0, 0, 0]),
             .signatureAlgorithms([0x0403, 0x0804, 0x0401, 0x0503]), Extension(type: 18, body: []),
             .keyShares([(group: 0x2a2a, bytes: 1), (group: 0x11ec, bytes: 1216), (group: 0x001d, bytes: 32)]),
             Extension(type: 45, body: [1, 1]), .supportedVersions([0x3a3a, 0x0304, 0x0303]),
@@ -178,7 +183,9 @@ extension HelloBuilder {
         var message: [UInt8] = []
         var records = HelloFields(bytes)
         repeat {
-            guard records.take(1) == [22], records.take(2) != nil, let piece = records.vector16() else { return nil }
+            guard records.take(1) == [22], records.take(2) != nil, let piece = records.vector16() else {
+                return nil
+            }
             message += piece
         } while message.count < 4 || message.count < 4 + message[1...3].reduce(0) { $0 << 8 | Int($1) }
         var fields = HelloFields(message)

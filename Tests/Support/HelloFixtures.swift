@@ -20,7 +20,9 @@ package struct HelloFixture: Sendable, CustomStringConvertible {
     package static let all: [HelloFixture] = {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .appendingPathComponent("Fixtures/hellos")
-        guard let table = try? String(contentsOf: folder.appendingPathComponent("hellos.txt"), encoding: .utf8) else {
+        guard
+            let table = try? String(contentsOf: folder.appendingPathComponent("hellos.txt"), encoding: .utf8)
+        else {
             preconditionFailure("the table of recorded hellos is missing")
         }
         return table.split(separator: "\n").filter { !$0.hasPrefix("#") }.map { line in
@@ -29,7 +31,8 @@ package struct HelloFixture: Sendable, CustomStringConvertible {
             guard let bytes = try? Data(contentsOf: folder.appendingPathComponent(words[0] + ".bin")) else {
                 preconditionFailure("the recorded hello \(words[0]).bin is missing")
             }
-            let list = { (word: String) in Set(word == "-" ? [] : word.split(separator: ",").map(String.init)) }
+            let list = { (word: String) in Set(word == "-" ? [] : word.split(separator: ",").map(String.init))
+            }
             let marks = list(words[3])
             return HelloFixture(
                 file: words[0], bytes: Array(bytes), name: words[1] == "-" ? nil : words[1],

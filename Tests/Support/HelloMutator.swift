@@ -25,7 +25,10 @@ package struct HelloMutator {
     /// Changes a field; the lengths around it stay right.
     private mutating func mutateFields(of hello: inout HelloBuilder) {
         switch random.below(12) {
-        case 0: hello.legacyVersion = random.element(of: [0x0300, 0x0301, 0x0302, 0x0304, 0x0305, 0x0400, 0x0200, 0xfefd])
+        case 0:
+            hello.legacyVersion = random.element(of: [
+                0x0300, 0x0301, 0x0302, 0x0304, 0x0305, 0x0400, 0x0200, 0xfefd,
+            ])
         case 1: hello.sessionIdentifier = random.bytes(random.element(of: [0, 1, 16, 31, 32, 33, 64]))
         case 2: hello.cipherSuites = Array(hello.cipherSuites.prefix(random.below(6)))
         case 3: hello.compressionMethods = random.element(of: [[], [1], [1, 0], [0, 1], [0, 0]])
@@ -48,7 +51,8 @@ package struct HelloMutator {
         case 4:
             for _ in 0..<random.below(20) {
                 let type = UInt16(truncatingIfNeeded: random.next())
-                list.insert(.init(type: type, body: random.bytes(random.below(9))), at: random.below(list.count + 1))
+                list.insert(
+                    .init(type: type, body: random.bytes(random.below(9))), at: random.below(list.count + 1))
             }
         case 5 where !list.isEmpty: list[random.below(list.count)].body = random.bytes(random.below(20))
         case 6 where !list.isEmpty: list[random.below(list.count)].type = UInt16(random.below(60))
@@ -81,14 +85,18 @@ package struct HelloMutator {
     private mutating func mutatedName() -> [UInt8] {
         var name = Array(
             random.element(of: [
-                "www.example.org", "EXAMPLE.org", "example.org.", "a", "", ".", "..", "a..b", ".a", "127.0.0.1",
-                "127.1", "::1", "[::1]", "0x7f.1", "1.2.3.0x4", "xn--bcher-kva.example", "_dmarc.example.org", "-a-.b-",
+                "www.example.org", "EXAMPLE.org", "example.org.", "a", "", ".", "..", "a..b", ".a",
+                "127.0.0.1",
+                "127.1", "::1", "[::1]", "0x7f.1", "1.2.3.0x4", "xn--bcher-kva.example", "_dmarc.example.org",
+                "-a-.b-",
                 String(repeating: "a", count: 63) + ".org", String(repeating: "a", count: 64) + ".org",
                 String(repeating: "ab.", count: 84) + "a", String(repeating: "ab.", count: 84) + "ab",
                 String(repeating: "ab.", count: 84) + "a.", String(repeating: "ab.", count: 100) + "a",
             ]).utf8)
         guard random.oneIn(3) else { return name }
-        let byte: UInt8 = random.oneIn(2) ? UInt8(random.below(256)) : random.element(of: [0, 0x20, 0x2e, 0x41, 0x5f, 0x80])
+        let byte: UInt8 =
+            random.oneIn(2)
+            ? UInt8(random.below(256)) : random.element(of: [0, 0x20, 0x2e, 0x41, 0x5f, 0x80])
         name.insert(byte, at: random.below(name.count + 1))
         return name
     }
@@ -106,25 +114,32 @@ package struct HelloMutator {
             }
         }
         guard random.oneIn(2) else { return }
-        message.replaceSubrange(0..<4, with: HelloBuilder.handshake(type: 1, body: Array(message.dropFirst(4))).prefix(4))
+        message.replaceSubrange(
+            0..<4, with: HelloBuilder.handshake(type: 1, body: Array(message.dropFirst(4))).prefix(4))
     }
 
     /// The message in records: mostly one, else cut in some way, now and then with a record that does not belong.
     private mutating func records(of message: [UInt8]) -> [UInt8] {
         let version: UInt16 = random.element(of: [0x0301, 0x0301, 0x0301, 0x0303, 0x0300, 0x0302, 0x03ff])
         switch random.below(8) {
-        case 0: return HelloBuilder.records(of: message, sizes: [random.below(message.count) + 1], version: version)
-        case 1: return HelloBuilder.records(of: message, sizes: (0..<8).map { _ in random.below(60) + 1 }, version: version)
+        case 0:
+            return HelloBuilder.records(
+                of: message, sizes: [random.below(message.count) + 1], version: version)
+        case 1:
+            return HelloBuilder.records(
+                of: message, sizes: (0..<8).map { _ in random.below(60) + 1 }, version: version)
         case 2 where message.count < 600:
             return HelloBuilder.records(of: message, sizes: message.map { _ in 1 }, version: version)
         case 3 where random.oneIn(4):
             let cut = random.below(message.count)
             let between = HelloBuilder.record(
-                of: random.element(of: [[], [1], [1, 0], [1, 90], [2, 40], [0]]), type: random.element(of: [20, 21, 22, 23]))
+                of: random.element(of: [[], [1], [1, 0], [1, 90], [2, 40], [0]]),
+                type: random.element(of: [20, 21, 22, 23]))
             let head = HelloBuilder.record(of: Array(message.prefix(cut)))
             return (cut == 0 ? [] : head) + between + HelloBuilder.record(of: Array(message.dropFirst(cut)))
         case 4 where random.oneIn(4):
-            let second = HelloBuilder.handshake(type: UInt8(random.below(25)), body: random.bytes(random.below(40)))
+            let second = HelloBuilder.handshake(
+                type: UInt8(random.below(25)), body: random.bytes(random.below(40)))
             return HelloBuilder.record(of: message + second)
         default: return HelloBuilder.record(of: message, version: version)
         }
@@ -135,7 +150,9 @@ package struct HelloMutator {
         switch random.below(4) {
         case 0: bytes[random.below(bytes.count)] ^= 1 << UInt8(random.below(8))
         case 1: bytes.removeLast(random.below(bytes.count))
-        case 2: bytes += HelloBuilder.record(of: random.bytes(random.below(40) + 1), type: random.element(of: [20, 22, 23]))
+        case 2:
+            bytes += HelloBuilder.record(
+                of: random.bytes(random.below(40) + 1), type: random.element(of: [20, 22, 23]))
         default: bytes[random.below(min(bytes.count, 12))] = UInt8(random.below(256))
         }
     }
