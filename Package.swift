@@ -34,9 +34,10 @@ let package = Package(
         .target(
             name: "DataPlane", dependencies: ["Wire", "Routes", "Linux", "CLinux"], swiftSettings: settings),
 
+        // The edge's control thread: configuration, workers, signals, log.
+        .target(name: "Edge", dependencies: ["DataPlane", "Routes", "Wire", "Linux"], swiftSettings: settings),
         .executableTarget(
-            name: "switchyard", dependencies: ["DataPlane", "Routes", "Wire", "Linux"],
-            swiftSettings: settings,
+            name: "switchyard", dependencies: ["Edge", "Linux"], swiftSettings: settings,
             // The Swift run-time library goes into the binary: it starts in half the time, its process is
             // 3 MiB smaller, and it runs on a machine without Swift. Here and not as the build's flag
             // `--static-swift-stdlib`, because the tests need the dynamic library (Testing has no other).
@@ -59,3 +60,11 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// Benchmarks are targets of this package, because `package` access does not reach another one; plain builds skip them.
+if Context.environment["SWITCHYARD_BENCHMARKS"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "RoutesBenchmark", dependencies: ["Routes", "Wire"], path: "Benchmarks/RoutesBenchmark",
+            swiftSettings: settings))
+}

@@ -1,6 +1,6 @@
-import Linux
-import Routes
-import Wire
+package import Linux
+package import Routes
+package import Wire
 
 extension Worker where Backend: ~Copyable {
     /// One line for a session, at its end. Whoever reads the log too slowly loses lines, which are counted.
@@ -100,7 +100,7 @@ extension LineBuilder {
     }
 
     /// The date in the Gregorian calendar, by eras of 400 years that begin on the first of March.
-    static func date(daysSince1970: UInt64) -> (year: UInt64, month: UInt64, day: UInt64) {
+    package static func date(daysSince1970: UInt64) -> (year: UInt64, month: UInt64, day: UInt64) {
         let days = daysSince1970 + 719_468
         let era = days / 146_097
         let dayOfEra = days % 146_097
@@ -113,7 +113,7 @@ extension LineBuilder {
     }
 
     /// The protocols of an ALPN offer, joined by commas; `-` for none.
-    mutating func append(_ protocols: ApplicationProtocols) {
+    package mutating func append(_ protocols: ApplicationProtocols) {
         guard !protocols.isEmpty else {
             append("-")
             return
@@ -135,7 +135,7 @@ extension LineBuilder {
     }
 
     /// Bytes from the wire: printable ASCII as it is, all else as \xNN, so that no name can forge a line.
-    mutating func append(escaping bytes: RawSpan) {
+    package mutating func append(escaping bytes: RawSpan) {
         for offset in 0..<bytes.byteCount {
             let byte = bytes.byte(at: offset)
             if byte > 0x20, byte < 0x7f, byte != UInt8(ascii: "\\"), byte != UInt8(ascii: "\"") {
@@ -149,7 +149,7 @@ extension LineBuilder {
     }
 
     /// `192.0.2.1:443` or `[2001:db8::1]:443`.
-    mutating func append(_ endpoint: IPEndpoint) {
+    package mutating func append(_ endpoint: IPEndpoint) {
         switch endpoint.address {
         case .v4(let bits):
             for shift in stride(from: 24, through: 0, by: -8) {
@@ -165,7 +165,7 @@ extension LineBuilder {
         append(UInt64(endpoint.port))
     }
 
-    mutating func append(_ address: SocketAddress) {
+    package mutating func append(_ address: SocketAddress) {
         if let endpoint = address.endpoint {
             append(endpoint)
             return

@@ -23,7 +23,7 @@ extension Worker where Backend: ~Copyable {
         case .connecting: connected(slot, completion)
         case .refusing: steppedRefusal(slot, completion)
         case .closing: joinClosing(slot, completion)
-        case .free, .parked: preconditionFailure("nothing is in flight in this phase")
+        case .free, .parked: broken("nothing is in flight in this phase")
         }
     }
 
@@ -35,7 +35,7 @@ extension Worker where Backend: ~Copyable {
         case .send: sent(slot, side.other, completion.result)
         case .readable: ready(slot, side)
         case .writable: ready(slot, side.other)
-        case .connect, .accept, .wake, .fault, .none: preconditionFailure("not an operation of a relay")
+        case .connect, .accept, .wake, .fault, .none: broken("not an operation of a relay")
         }
     }
 
@@ -254,4 +254,11 @@ extension Worker where Backend: ~Copyable {
         sessions[slot].broken.insert(Sides(side))
         timers.set(slot, dueNanoseconds: backend.nowNanoseconds + settings.halfCloseNanoseconds)
     }
+}
+
+/// Ends the process: an invariant of ours is broken. Not `Never`, so that callers do not carry the code that would take
+/// the worker apart first.
+@inline(never)
+private func broken(_ invariant: StaticString) {
+    precondition(invariant.utf8CodeUnitCount == 0, "an invariant is broken")
 }

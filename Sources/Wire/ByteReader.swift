@@ -1,16 +1,19 @@
-// The only file of this module that says `unsafe`: Swift 6.3 has no safe load from a `RawSpan` yet (SE-0525 brings it).
-// Every load below checks its bounds, in release builds too; a wrong offset is a trap, never a read outside.
+// The only file of this module that says `unsafe`: Swift 6.3 has no safe load from a `RawSpan` yet (SE-0525
+// brings it). Every load below checks its bounds, in release builds too; a wrong offset is a trap, never a
+// read outside.
 
 extension RawSpan {
     /// The byte at `offset`, which must be below `byteCount`.
-    @inline(__always)
+    @inlinable
+    @inline(always)
     package func byte(at offset: Int) -> UInt8 {
         // SAFETY: the load checks that the offset is inside; any bit pattern is a UInt8.
         unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt8.self)
     }
 
     /// The big-endian (network order) number at `offset`; both of its bytes must be inside.
-    @inline(__always)
+    @inlinable
+    @inline(always)
     package func bigEndianUInt16(at offset: Int) -> UInt16 {
         // SAFETY: the load checks that both bytes are inside; any bit pattern is a UInt16.
         unsafe UInt16(bigEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: UInt16.self))
@@ -41,11 +44,13 @@ extension OutputRawSpan {
 
 /// Reads the fields of one TLS handshake message that may be cut over any number of TLS records.
 ///
-/// It has few verbs: take a number, take a sub-reader of n bytes, skip, ask whether anything is left. A length field
-/// always becomes a sub-reader, so that an inner field can never read outside of its parent. Between two records the
-/// reader hops over the record header. A message that lies in one record never hops: it is read as one slice.
+/// It has few verbs: take a number, take a sub-reader of n bytes, skip, ask whether anything is left. A
+/// length field always becomes a sub-reader, so that an inner field can never read outside of its parent.
+/// Between two records the reader hops over the record header. A message that lies in one record never hops:
+/// it is read as one slice.
 ///
-/// The record headers must have been checked before (`HelloParser` does so): each record holds at least one byte.
+/// The record headers must have been checked before (`HelloParser` does so): each record holds at least one
+/// byte.
 struct HandshakeReader: ~Escapable {
     /// The bytes as received, record headers included.
     private let received: RawSpan
@@ -69,7 +74,7 @@ struct HandshakeReader: ~Escapable {
     var isEmpty: Bool { remaining == 0 }
 
     /// The next byte; `fault` when there is none.
-    @inline(__always)
+    @inline(always)
     mutating func takeUInt8(orThrow fault: HelloFault) throws(HelloFault) -> Int {
         guard remaining >= 1 else { throw fault }
         if offset == recordEnd { hop() }
@@ -80,7 +85,7 @@ struct HandshakeReader: ~Escapable {
     }
 
     /// The next two bytes as a number in network order; `fault` when there are fewer.
-    @inline(__always)
+    @inline(always)
     mutating func takeUInt16(orThrow fault: HelloFault) throws(HelloFault) -> Int {
         guard remaining >= 2 else { throw fault }
         guard recordEnd &- offset >= 2 else {
@@ -94,7 +99,7 @@ struct HandshakeReader: ~Escapable {
     }
 
     /// Steps over `count` bytes; `fault` when there are fewer.
-    @inline(__always)
+    @inline(always)
     mutating func skip(_ count: Int, orThrow fault: HelloFault) throws(HelloFault) {
         guard count <= remaining else { throw fault }
         remaining &-= count
@@ -105,8 +110,9 @@ struct HandshakeReader: ~Escapable {
         }
     }
 
-    /// A reader of the next `count` bytes, which this reader then has behind it; `fault` when there are fewer.
-    @inline(__always)
+    /// A reader of the next `count` bytes, which this reader then has behind it; `fault` when there are
+    /// fewer.
+    @inline(always)
     @_lifetime(copy self)
     mutating func takeReader(_ count: Int, orThrow fault: HelloFault) throws(HelloFault) -> HandshakeReader {
         var inner = self
@@ -123,7 +129,7 @@ struct HandshakeReader: ~Escapable {
     }
 
     /// A reader of a vector with a length of two bytes in front; `fault` when the length leads outside.
-    @inline(__always)
+    @inline(always)
     @_lifetime(copy self)
     mutating func takeVector16(orThrow fault: HelloFault) throws(HelloFault) -> HandshakeReader {
         let count = try takeUInt16(orThrow: fault)

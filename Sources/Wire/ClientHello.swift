@@ -1,19 +1,21 @@
 /// What the router wants to know of a TLS ClientHello (RFC 8446 section 4.1.2). Trivial and of fixed size.
 ///
-/// Filled by `HelloParser` when it answers `name` or `noName`; before that, and after a refusal, it holds nothing.
+/// Filled by `HelloParser` when it answers `name` or `noName`; before that, and after a refusal, it holds
+/// nothing.
 package struct ClientHello: BitwiseCopyable, Equatable, Sendable {
     /// The name in the server_name extension (RFC 6066 section 3); empty when the answer was `noName`.
     package var name = HostName()
     /// The application protocols that the client offers; empty when it offers none.
     package var applicationProtocols: ApplicationProtocols = []
-    /// True when the hello has an encrypted_client_hello extension (RFC 9849): a real one or a GREASE one, which by
-    /// intent look the same.
+    /// True when the hello has an encrypted_client_hello extension (RFC 9849): a real one or a GREASE one,
+    /// which by intent look the same.
     package var offersECH = false
     /// True when the client's supported groups hold one with a post-quantum part, such as X25519MLKEM768.
     package var offersPostQuantum = false
     /// True when the client sends early data behind the hello (RFC 8446 section 4.2.10).
     package var offersEarlyData = false
-    /// Bytes of the records that hold the hello, headers included. Whatever was received behind them is forwarded as it is.
+    /// Bytes of the records that hold the hello, headers included. Whatever was received behind them is
+    /// forwarded as it is.
     package var byteCount: UInt32 = 0
 
     package init() {}
@@ -43,8 +45,8 @@ package struct ApplicationProtocols: OptionSet, BitwiseCopyable, Sendable {
 package struct HelloLimits: BitwiseCopyable, Equatable, Sendable {
     /// Most bytes as received, record headers included.
     package var bytesMax: UInt32
-    /// Most TLS records. Each costs a few nanoseconds, so the bound is there to have one. The default lets a real
-    /// post-quantum hello pass that came in records of one byte.
+    /// Most TLS records. Each costs a few nanoseconds, so the bound is there to have one. The default lets a
+    /// real post-quantum hello pass that came in records of one byte.
     package var recordsMax: UInt32
 
     package init(bytesMax: UInt32 = 16 * 1024, recordsMax: UInt32 = 2048) {
@@ -97,8 +99,9 @@ package enum HelloFault: Error, BitwiseCopyable, Equatable, Sendable {
     case sessionIdentifierLength
     /// The cipher suites are none, of odd length, or lead out of the hello (4.1.2).
     case cipherSuitesLength
-    /// The compression methods are none or lead out of the hello (4.1.2).
-    case compressionMethodsLength
+    /// The compression methods lack the null method, which every hello must offer, or lead out of the hello
+    /// (4.1.2).
+    case compressionMethods
     /// The extensions end before the hello does, or behind it (4.2).
     case extensionsLength
     /// An extension leads out of the extensions (4.2).
@@ -133,7 +136,7 @@ package enum HelloFault: Error, BitwiseCopyable, Equatable, Sendable {
         case .obsoleteVersion: "obsolete_version"
         case .sessionIdentifierLength: "session_identifier_length"
         case .cipherSuitesLength: "cipher_suites_length"
-        case .compressionMethodsLength: "compression_methods_length"
+        case .compressionMethods: "compression_methods"
         case .extensionsLength: "extensions_length"
         case .extensionLength: "extension_length"
         case .extensionTwice: "extension_twice"

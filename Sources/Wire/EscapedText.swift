@@ -3,11 +3,12 @@ package enum EscapedText {
     /// The most bytes that one byte becomes.
     package static let bytesPerByteMax = 4
 
-    /// Appends `bytes` to `output`: printable ASCII as it is, quote and backslash with a backslash in front, every other
-    /// byte as `\xNN` with two lower-case digits. The result can stand between double quotes, holds no control byte and
-    /// no blank line, and can be read back without doubt.
+    /// Appends `bytes` to `output`: printable ASCII as it is, quote and backslash with a backslash in front,
+    /// every other byte as `\xNN` with two lower-case digits. The result can stand between double quotes,
+    /// holds no control byte and no blank line, and can be read back without doubt.
     ///
-    /// Returns true when everything fitted. Otherwise the text ends where the next byte did not fit; an escape is never cut.
+    /// Returns true when everything fitted. Otherwise the text ends where the next byte did not fit; an
+    /// escape is never cut.
     @discardableResult
     package static func append(_ bytes: RawSpan, to output: inout OutputRawSpan) -> Bool {
         for offset in 0..<bytes.byteCount {

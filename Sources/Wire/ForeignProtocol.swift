@@ -1,7 +1,7 @@
 /// What a peer speaks whose first byte is not that of a TLS record.
 enum ForeignProtocol {
-    /// The methods of HTTP (RFC 9110 section 9, RFC 5789, RFC 9113 section 3.4), each with the blank behind it,
-    /// as bytes from the highest of a word down, zero behind.
+    /// The methods of HTTP (RFC 9110 section 9, RFC 5789, RFC 9113 section 3.4), each with the blank behind
+    /// it, as bytes from the highest of a word down, zero behind.
     private static var methods: InlineArray<10, UInt64> {
         [
             0x4745_5420_0000_0000,  // "GET "
@@ -17,8 +17,8 @@ enum ForeignProtocol {
         ]
     }
 
-    /// Answers `plainHTTP` or `sslv2` when the first bytes leave no doubt, `needMore` while they may still become one of
-    /// these, else `notTLS`. Looks at eight bytes at most.
+    /// Answers `plainHTTP` or `sslv2` when the first bytes leave no doubt, `needMore` while they may still
+    /// become one of these, else `notTLS`. Looks at eight bytes at most.
     @inline(never)
     static func classify(_ received: RawSpan) -> HelloOutcome {
         let count = min(received.byteCount, 8)
@@ -37,8 +37,8 @@ enum ForeignProtocol {
         return .notTLS
     }
 
-    /// An SSLv2 hello: two bytes of length with the highest bit set, message type 1, and the version: 2 as it was then
-    /// or 3.x for a client that could do more (RFC 5246 appendix E.2).
+    /// An SSLv2 hello: two bytes of length with the highest bit set, message type 1, and the version: 2 as it
+    /// was then or 3.x for a client that could do more (RFC 5246 appendix E.2).
     private static func classifySSLv2(_ word: UInt64, _ count: Int) -> HelloOutcome {
         guard count >= 3 else { return .needMore }
         guard UInt8(truncatingIfNeeded: word >> 40) == 1 else { return .notTLS }

@@ -1,6 +1,6 @@
-/// The second stage of `HelloParser`: reads a whole ClientHello once and keeps what `ClientHello` has room for.
+/// The second stage of `HelloParser`: reads a whole message once and keeps what `ClientHello` has room for.
 ///
-/// Strict where a TLS server is strict, so that the name found here is the name that the server finds, or none.
+/// Strict where a TLS server is strict: the name found here is the name that the server finds, or none.
 enum HelloBody {
     /// Extension types (IANA registry "TLS ExtensionType Values") that the router reads.
     private enum ExtensionType {
@@ -21,7 +21,8 @@ enum HelloBody {
     ) throws(HelloFault) -> Bool {
         hello = ClientHello()
         try message.skip(4, orThrow: .helloTooShort)
-        // TLS 1.3 keeps saying 1.2 here; a higher one is legal and answered with less (RFC 5246 appendix E.1).
+        // TLS 1.3 keeps saying 1.2 here; a higher one is legal, and the server answers with less (RFC 5246
+        // appendix E.1).
         guard try message.takeUInt16(orThrow: .helloTooShort) >= 0x0301 else { throw .obsoleteVersion }
         try message.skip(32, orThrow: .helloTooShort)
         let sessionIdentifierBytes = try message.takeUInt8(orThrow: .sessionIdentifierLength)
@@ -30,14 +31,22 @@ enum HelloBody {
         let cipherSuitesBytes = try message.takeUInt16(orThrow: .cipherSuitesLength)
         guard cipherSuitesBytes >= 2, cipherSuitesBytes & 1 == 0 else { throw .cipherSuitesLength }
         try message.skip(cipherSuitesBytes, orThrow: .cipherSuitesLength)
-        let compressionMethodsBytes = try message.takeUInt8(orThrow: .compressionMethodsLength)
-        guard compressionMethodsBytes >= 1 else { throw .compressionMethodsLength }
-        try message.skip(compressionMethodsBytes, orThrow: .compressionMethodsLength)
+        guard try holdsNullMethod(message.takeVector8(orThrow: .compressionMethods)) else {
+            throw .compressionMethods
+        }
         // A hello without extensions is legal up to TLS 1.2 (RFC 5246 section 7.4.1.2).
         if message.isEmpty { return false }
         let extensions = try message.takeVector16(orThrow: .extensionsLength)
         guard message.isEmpty else { throw .extensionsLength }
         return try parseExtensions(extensions, into: &hello)
+    }
+
+    /// True when the null compression method, 0, is in the list (RFC 5246 section 7.4.1.2).
+    private static func holdsNullMethod(_ methods: consuming HandshakeReader) throws(HelloFault) -> Bool {
+        while !methods.isEmpty {
+            if try methods.takeUInt8(orThrow: .compressionMethods) == 0 { return true }
+        }
+        return false
     }
 
     private static func parseExtensions(
@@ -72,12 +81,14 @@ enum HelloBody {
         return hasName
     }
 
-    /// server_name: a list with exactly one name of type host_name. The list is meant to be extensible, but no server
-    /// takes another type, and more than one name of a type is forbidden (RFC 6066 section 3).
+    /// server_name: a list with exactly one name of type host_name. The list is meant to be extensible, but
+    /// no server takes another type, and more than one name of a type is forbidden (RFC 6066 section 3).
     private static func parseServerName(_ body: consuming HandshakeReader) throws(HelloFault) -> HostName {
         var list = try body.takeVector16(orThrow: .serverNameLength)
         guard body.isEmpty, !list.isEmpty else { throw .serverNameLength }
-        guard try list.takeUInt8(orThrow: .serverNameLength) == nameTypeHostName else { throw .serverNameType }
+        guard try list.takeUInt8(orThrow: .serverNameLength) == nameTypeHostName else {
+            throw .serverNameType
+        }
         let name = try list.takeVector16(orThrow: .serverNameLength)
         guard list.isEmpty else { throw .serverNameTwice }
         do throws(HostNameFault) {
@@ -88,7 +99,8 @@ enum HelloBody {
         }
     }
 
-    /// A name cut by a record boundary is joined first. 256 bytes are enough: whatever is longer is too long by then.
+    /// A name cut by a record boundary is joined first. 256 bytes are enough: whatever is longer is too long
+    /// by then.
     @inline(never)
     private static func normaliseScattered(_ name: HandshakeReader) throws(HostNameFault) -> HostName {
         var rest = name
@@ -101,7 +113,8 @@ enum HelloBody {
         return try HostName.normalise(joined.span.rawBytes.extracting(first: count))
     }
 
-    /// application_layer_protocol_negotiation: a list of names of 1 to 255 bytes, at least one (RFC 7301 section 3.1).
+    /// application_layer_protocol_negotiation: a list of names of 1 to 255 bytes, at least one (RFC 7301
+    /// section 3.1).
     private static func parseApplicationProtocols(
         _ body: consuming HandshakeReader
     ) throws(HelloFault) -> ApplicationProtocols {
@@ -116,9 +129,11 @@ enum HelloBody {
         return offered
     }
 
-    /// Tells a protocol by its name. Names of up to ten bytes are packed into a number; no known one is longer. The
-    /// count is compared too, or a name with NUL bytes in front would pass for one of these.
-    private static func identify(_ name: consuming HandshakeReader) throws(HelloFault) -> ApplicationProtocols {
+    /// Tells a protocol by its name. Names of up to ten bytes are packed into a number; no known one is
+    /// longer. The count is compared too, or a name with NUL bytes in front would pass for one of these.
+    private static func identify(
+        _ name: consuming HandshakeReader
+    ) throws(HelloFault) -> ApplicationProtocols {
         let count = name.remaining
         guard count <= 10 else { return .other }
         var high: UInt64 = 0
@@ -137,16 +152,17 @@ enum HelloBody {
         }
     }
 
-    /// supported_groups: a list of two-byte numbers, at least one (RFC 8446 section 4.2.7). Returns true when one of
-    /// them has a post-quantum part.
+    /// supported_groups: a list of two-byte numbers, at least one (RFC 8446 section 4.2.7). Returns true when
+    /// one of them has a post-quantum part.
     private static func parseSupportedGroups(_ body: consuming HandshakeReader) throws(HelloFault) -> Bool {
         var list = try body.takeVector16(orThrow: .supportedGroupsLength)
         guard body.isEmpty, !list.isEmpty, list.remaining & 1 == 0 else { throw .supportedGroupsLength }
         var holdsPostQuantum = false
         while !list.isEmpty {
             switch try list.takeUInt16(orThrow: .supportedGroupsLength) {
-            // IANA registry "TLS Supported Groups": MLKEM512, MLKEM768, MLKEM1024; SecP256r1MLKEM768, X25519MLKEM768,
-            // SecP384r1MLKEM1024; and the draft X25519Kyber768 that browsers of 2023 and 2024 offer.
+            // IANA registry "TLS Supported Groups": MLKEM512, MLKEM768, MLKEM1024; SecP256r1MLKEM768,
+            // X25519MLKEM768, SecP384r1MLKEM1024; and the draft X25519Kyber768 that browsers of 2023 and 2024
+            // offer.
             case 0x0200...0x0202, 0x11eb...0x11ed, 0x6399: holdsPostQuantum = true
             default: break
             }
@@ -154,8 +170,8 @@ enum HelloBody {
         return holdsPostQuantum
     }
 
-    /// Exact and linear, for hellos with more unusual extensions than `SeenExtensions` can hold: a bit for each type.
-    /// The 8 KiB are on the stack, of this cold function only.
+    /// Exact and linear, for hellos with more unusual extensions than `SeenExtensions` can hold: a bit for
+    /// each type. The 8 KiB are on the stack, of this cold function only.
     @inline(never)
     private static func holdsTypeTwice(_ extensions: HandshakeReader) -> Bool {
         var rest = extensions
@@ -171,19 +187,21 @@ enum HelloBody {
     }
 }
 
-/// The extension types met so far. Types below 64 are bits; the few real ones above are kept in a short list. When the
-/// list is full it says so, and the caller makes a second, exact pass: no hello costs more than linear time.
+/// The extension types met so far. Types below 64 are bits; the few real ones above are kept in a short list.
+/// When the list is full it says so, and the caller makes a second, exact pass: no hello costs more than
+/// linear time.
 private struct SeenExtensions {
     /// Bit n: type n was met.
     private var low: UInt64 = 0
-    /// Types from 64 on. Browsers send six: two of GREASE, renegotiation_info, ECH, application settings, trust anchors.
+    /// Types from 64 on. Browsers send six: two of GREASE, renegotiation_info, ECH, application settings,
+    /// trust anchors.
     private var high = InlineArray<16, UInt16>(repeating: 0)
     private var highCount = 0
     /// True when the list was too short to tell.
     private(set) var needsSecondPass = false
 
     /// Notes the type. Returns false when it was met before.
-    @inline(__always)
+    @inline(always)
     mutating func insert(_ type: Int) -> Bool {
         if type < 64 {
             let bit: UInt64 = 1 << UInt64(type)

@@ -1,8 +1,10 @@
 /// The fuzzers' way in, beside the parser: libFuzzer and the seeded tests call the same function.
 package enum HelloFuzz {
-    /// Parses `bytes` at once, then as a stream that grows by `step` bytes, and traps when the two disagree or when
-    /// an answer changes after it was final. `step` is at least 1.
-    package static func run(_ bytes: RawSpan, step: Int, limits: HelloLimits = HelloLimits()) -> HelloOutcome {
+    /// Parses `bytes` at once, then as a stream that grows by `step` bytes, and traps when the two disagree
+    /// or when an answer changes after it was final. `step` is at least 1.
+    package static func run(
+        _ bytes: RawSpan, step: Int, limits: HelloLimits = HelloLimits()
+    ) -> HelloOutcome {
         precondition(step >= 1, "a stream that does not grow never ends")
         var hello = ClientHello()
         var whole = HelloParser()

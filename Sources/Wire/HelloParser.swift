@@ -1,8 +1,8 @@
 /// Finds the host name in a TLS ClientHello, from bytes as they come.
 ///
-/// Two stages. The first follows the records and keeps a cursor, so that its whole work is linear in the bytes even
-/// when a peer sends them one by one; it refuses at the earliest byte that shows the matter is hopeless. When the
-/// hello is whole, the second stage (`HelloParser+Body.swift`) reads it once.
+/// Two stages. The first follows the records and keeps a cursor, so that its whole work is linear in the
+/// bytes even when a peer sends them one by one; it refuses at the earliest byte that shows the matter is
+/// hopeless. When the hello is whole, the second stage (`HelloBody`) reads it once.
 ///
 /// ```
 ///  received   |16 03 01 len|01 len(3) body…      |16 03 01 len|body…         |early data…
@@ -10,7 +10,8 @@
 ///              ^recordOffset                     ^recordEnd
 /// ```
 ///
-/// Pure: the answer depends on the bytes and the limits only, not on how the bytes were cut. Nothing is allocated.
+/// Pure: the answer depends on the bytes and the limits only, not on how the bytes were cut. Nothing is
+/// allocated.
 package struct HelloParser: BitwiseCopyable, Sendable {
     /// Longest record before encryption (RFC 8446 section 5.1).
     private static let recordBytesMax = 1 << 14
@@ -18,7 +19,8 @@ package struct HelloParser: BitwiseCopyable, Sendable {
     private static let recordHeaderBytes = 5
     /// Length of a handshake header: type, length of three bytes.
     private static let messageHeaderBytes = 4
-    /// Handshake header, version, random, empty session id, one cipher suite, one compression method: the shortest hello.
+    /// Handshake header, version, random, empty session id, one cipher suite, one compression method: the
+    /// shortest hello.
     private static let messageBytesMin = 4 + 2 + 32 + 1 + 2 + 2 + 1 + 1
     /// ContentType handshake (RFC 8446 section 5.1).
     private static let recordTypeHandshake: UInt8 = 22
@@ -111,7 +113,8 @@ package struct HelloParser: BitwiseCopyable, Sendable {
     /// Reads what the current record holds of the handshake header. Returns nil when nothing is wrong yet.
     private mutating func readMessageHeader(_ received: RawSpan, _ limits: HelloLimits) -> HelloOutcome? {
         while messageHeaderCount < Self.messageHeaderBytes {
-            let offset = Int(recordOffset) + Self.recordHeaderBytes + Int(messageHeaderCount) - Int(joinedBytes)
+            let offset =
+                Int(recordOffset) + Self.recordHeaderBytes + Int(messageHeaderCount) - Int(joinedBytes)
             guard offset < Int(recordEnd), offset < received.byteCount else { return nil }
             messageHeader = messageHeader << 8 | UInt32(received.byte(at: offset))
             messageHeaderCount += 1

@@ -1,10 +1,11 @@
 /// A DNS host name in the one form in which names are compared: ASCII, lower case, no dot at the end.
 ///
 /// A fixed-size trivial value: it lives in a struct or on the stack, is copied as bytes, and never allocates.
-/// Only `normalise` makes one, so two equal names have equal bytes. 256 bytes; the ones behind `byteCount` are zero.
+/// Only `normalise` makes one, so two equal names have equal bytes. 256 bytes; the ones behind `byteCount`
+/// are zero.
 package struct HostName: BitwiseCopyable, Equatable, Sendable {
-    /// Longest name in its text form without the dot at the end: 255 bytes on the wire (RFC 1035 section 2.3.4) less
-    /// the first length byte and the root label.
+    /// Longest name in its text form without the dot at the end: 255 bytes on the wire (RFC 1035 section
+    /// 2.3.4) less the first length byte and the root label.
     package static let bytesMax = 253
     /// Longest label (RFC 1035 section 2.3.4).
     package static let labelBytesMax = 63
@@ -31,15 +32,18 @@ package struct HostName: BitwiseCopyable, Equatable, Sendable {
     }
 
     package static func == (left: borrowing HostName, right: borrowing HostName) -> Bool {
-        guard left.count == right.count else { return false }
-        for index in 0..<Int(left.count) where left.storage[index] != right.storage[index] {
+        let leftBytes = left.bytes
+        let rightBytes = right.bytes
+        guard leftBytes.byteCount == rightBytes.byteCount else { return false }
+        for offset in 0..<leftBytes.byteCount where leftBytes.byte(at: offset) != rightBytes.byte(at: offset)
+        {
             return false
         }
         return true
     }
 
     /// Adds a byte that `normalise` found good. Room for it was checked there.
-    @inline(__always)
+    @inline(always)
     private mutating func append(_ byte: UInt8) {
         storage[Int(count)] = byte
         count &+= 1
@@ -72,8 +76,8 @@ package struct HostNameFault: Error, BitwiseCopyable, Equatable, Sendable {
 
     /// What is wrong.
     package let reason: Reason
-    /// The byte at which the rule is broken, counted from 0: the first one too many, the one that may not be there, or
-    /// 0 when the whole is wrong (`empty`, `ipLiteral`). At most the count of the bytes given.
+    /// The byte at which the rule is broken, counted from 0: the first one too many, the one that may not be
+    /// there, or 0 when the whole is wrong (`empty`, `ipLiteral`). At most the count of the bytes given.
     package let byteOffset: UInt16
 
     package init(_ reason: Reason, byteOffset: Int) {
@@ -85,12 +89,14 @@ package struct HostNameFault: Error, BitwiseCopyable, Equatable, Sendable {
 extension HostName {
     /// The host name that `text` spells: the one normaliser of hello, routes and log.
     ///
-    /// Upper case is folded and one dot at the end is dropped. Hyphens and underscores are taken in any place: names
-    /// such as `_dmarc.example.org` or `-a.example.org` break the rule for host names (RFC 952) but DNS carries them and
-    /// clients send them; to refuse them would cut off sites and make nothing safer. Anything that is not a letter,
-    /// digit, hyphen, underscore or dot is refused. So is a name that an address parser would take: see `isNumber`.
+    /// Upper case is folded and one dot at the end is dropped. Hyphens and underscores are taken in any
+    /// place: names such as `_dmarc.example.org` or `-a.example.org` break the rule for host names (RFC 952)
+    /// but DNS carries them and clients send them; to refuse them would cut off sites and make nothing safer.
+    /// Anything that is not a letter, digit, hyphen, underscore or dot is refused. So is a name that an
+    /// address parser would take: see `isNumber`.
     ///
-    /// The first fault from the left is reported. Time is linear in the name and bounded by 254 bytes.
+    /// The first fault from the left is reported, and nothing behind it is looked at, save to tell an IPv6
+    /// address from a stray colon. Time is linear in the bytes.
     package static func normalise(_ text: RawSpan) throws(HostNameFault) -> HostName {
         let hasRootDot = !text.isEmpty && text.byte(at: text.byteCount - 1) == UInt8(ascii: ".")
         let textCount = hasRootDot ? text.byteCount - 1 : text.byteCount
@@ -119,22 +125,23 @@ extension HostName {
     }
 
     /// True for the bytes that stand in a label: letter, digit, hyphen, underscore.
-    @inline(__always)
+    @inline(always)
     private static func isNameByte(_ byte: UInt8) -> Bool {
         (byte | 0x20) &- UInt8(ascii: "a") < 26 || byte &- UInt8(ascii: "0") < 10
             || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
     }
 
-    @inline(__always)
+    @inline(always)
     private static func lowerCase(_ byte: UInt8) -> UInt8 {
         byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
     }
 
-    /// True when the last label of a name is a number, decimal or hexadecimal: then inet_aton and the URL standard ("ends
-    /// in a number checker") take the whole for an IPv4 address: 127.0.0.1, 127.1, 2130706433, 0x7f000001, 1.2.3.0x4. No
-    /// top-level domain is such a number (RFC 3696 section 2).
+    /// True when the last label of a name is a number, decimal or hexadecimal: then inet_aton and the URL
+    /// standard ("ends in a number checker") take the whole for an IPv4 address: 127.0.0.1, 127.1,
+    /// 2130706433, 0x7f000001, 1.2.3.0x4. No top-level domain is such a number (RFC 3696 section 2).
     private static func isNumber(_ label: RawSpan) -> Bool {
-        let isHexadecimal = label.byteCount >= 2 && label.byte(at: 0) == UInt8(ascii: "0")
+        let isHexadecimal =
+            label.byteCount >= 2 && label.byte(at: 0) == UInt8(ascii: "0")
             && lowerCase(label.byte(at: 1)) == UInt8(ascii: "x")
         for offset in (isHexadecimal ? 2 : 0)..<label.byteCount {
             let byte = lowerCase(label.byte(at: offset))
@@ -162,8 +169,8 @@ extension HostName {
         }
     }
 
-    /// True when `text` looks like an IPv6 address: two colons or more before any zone, and nothing but what belongs
-    /// to one. `name:443` is not one: there the colon itself is reported.
+    /// True when `text` looks like an IPv6 address: two colons or more before any zone, and nothing but what
+    /// belongs to one. `name:443` is not one: there the colon itself is reported.
     private static func isIPv6Literal(_ text: RawSpan) -> Bool {
         var colons = 0
         for offset in 0..<text.byteCount {
@@ -171,7 +178,8 @@ extension HostName {
             case UInt8(ascii: ":"): colons += 1
             case UInt8(ascii: "%"): return colons >= 2
             case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
-                UInt8(ascii: "A")...UInt8(ascii: "F"), UInt8(ascii: "."), UInt8(ascii: "["), UInt8(ascii: "]"):
+                UInt8(ascii: "A")...UInt8(ascii: "F"), UInt8(ascii: "."), UInt8(ascii: "["),
+                UInt8(ascii: "]"):
                 continue
             default: return false
             }

@@ -1,4 +1,5 @@
-/// The fatal alerts with which the router refuses (RFC 8446 section 6.2); the raw value is the AlertDescription.
+/// The fatal alerts with which the router refuses (RFC 8446 section 6.2); the raw value is the
+/// AlertDescription.
 package enum TLSAlert: UInt8, BitwiseCopyable, CaseIterable, Sendable {
     /// No common ground: an SSLv2 hello.
     case handshakeFailure = 40
@@ -16,8 +17,9 @@ package enum TLSAlert: UInt8, BitwiseCopyable, CaseIterable, Sendable {
 
     /// The alert as one record in the clear: type 21, version, length 2, level fatal, description.
     ///
-    /// The version says 3.3, as RFC 8446 section 5.1 wants from everyone but a client's first hello. At this point no
-    /// version was agreed, and clients compare the major number only.
+    /// The version says 3.3, as RFC 8446 section 5.1 wants of all but a client's first hello. No version is
+    /// agreed yet, and clients look at the major number only: OpenSSL, GnuTLS and JSSE name the alert to
+    /// their user with 3.1 and 3.3 alike.
     package var record: InlineArray<7, UInt8> {
         [21, 3, 3, 0, 2, 2, rawValue]
     }

@@ -21,8 +21,8 @@ static int saw_fields(SSL *ssl, int *alert, void *argument) {
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-/// Called after all extensions were parsed, with or without a name. The answer stops the handshake: the key exchange
-/// would take most of the time and tell nothing more.
+/// Called after all extensions were parsed, with or without a name. The answer stops the handshake: the key
+/// exchange would take most of the time and tell nothing more.
 static int saw_name(SSL *ssl, int *alert, void *argument) {
     (void)argument;
     openssl_oracle_answer *answer = SSL_get_app_data(ssl);
@@ -54,7 +54,8 @@ static int use_throw_away_key(SSL_CTX *context) {
 void *openssl_oracle_make(void) {
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     if (!context) return NULL;
-    // As liberal as OpenSSL can be: what is refused then is refused for the form of the hello, not for its taste.
+    // As liberal as OpenSSL can be: what is refused then is refused for the form of the hello, not for its
+    // taste.
     SSL_CTX_set_security_level(context, 0);
     if (!use_throw_away_key(context) || !SSL_CTX_set_min_proto_version(context, TLS1_VERSION)
         || !SSL_CTX_set_cipher_list(context, "ALL:COMPLEMENTOFALL:@SECLEVEL=0")) {

@@ -1,5 +1,5 @@
-/// A ClientHello as a value with fields, to be turned into bytes. It builds good hellos and, because every field can be
-/// set to anything, bad ones. For tests: it allocates freely.
+/// A ClientHello as a value with fields, to be turned into bytes. It builds good hellos and, because every
+/// field can be set to anything, bad ones. For tests: it allocates freely.
 package struct HelloBuilder: Equatable, Sendable {
     /// One extension: any type, any body.
     package struct Extension: Equatable, Sendable {
@@ -178,7 +178,8 @@ extension HelloBuilder {
 
     /// Takes a well-formed hello apart; nil when it is not one. Bytes behind the hello are not looked at.
     ///
-    /// A second parser, written for clearness and with arrays, so that the tests do not lean on the one they test.
+    /// A second parser, written for clearness and with arrays, so that the tests do not lean on the one they
+    /// test.
     package init?(parsing bytes: [UInt8]) {
         var message: [UInt8] = []
         var records = HelloFields(bytes)

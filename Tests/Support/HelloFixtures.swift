@@ -1,6 +1,7 @@
 import Foundation
 
-/// A recorded first flight of a real client, and what it must parse to. See `Tests/Fixtures/hellos/hellos.txt`.
+/// A recorded first flight of a real client, and what it must parse to. See
+/// `Tests/Fixtures/hellos/hellos.txt`.
 package struct HelloFixture: Sendable, CustomStringConvertible {
     /// Name of the file without its end.
     package let file: String
@@ -31,7 +32,8 @@ package struct HelloFixture: Sendable, CustomStringConvertible {
             guard let bytes = try? Data(contentsOf: folder.appendingPathComponent(words[0] + ".bin")) else {
                 preconditionFailure("the recorded hello \(words[0]).bin is missing")
             }
-            let list = { (word: String) in Set(word == "-" ? [] : word.split(separator: ",").map(String.init))
+            let list = { (word: String) -> Set<String> in
+                Set(word == "-" ? [] : word.split(separator: ",").map(String.init))
             }
             let marks = list(words[3])
             return HelloFixture(

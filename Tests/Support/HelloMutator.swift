@@ -1,5 +1,5 @@
-/// Makes hellos that are wrong, nearly right, or right in an unusual way. The same seed gives the same bytes for ever, as
-/// long as the bases are the same: a failing seed can be replayed.
+/// Makes hellos that are wrong, nearly right, or right in an unusual way. The same seed gives the same bytes
+/// for ever, as long as the bases are the same: a failing seed can be replayed.
 package struct HelloMutator {
     private let bases: [HelloBuilder]
     private var random = HelloRandom(seed: 0)
@@ -101,7 +101,8 @@ package struct HelloMutator {
         return name
     }
 
-    /// Changes bytes of the message without repairing any length, save the message's own in half of the cases.
+    /// Changes bytes of the message without repairing any length, save the message's own in half of the
+    /// cases.
     private mutating func mutateMessage(_ message: inout [UInt8]) {
         for _ in 0...random.below(3) {
             let index = random.below(message.count)
@@ -118,7 +119,8 @@ package struct HelloMutator {
             0..<4, with: HelloBuilder.handshake(type: 1, body: Array(message.dropFirst(4))).prefix(4))
     }
 
-    /// The message in records: mostly one, else cut in some way, now and then with a record that does not belong.
+    /// The message in records: mostly one, else cut in some way, now and then with a record that does not
+    /// belong.
     private mutating func records(of message: [UInt8]) -> [UInt8] {
         let version: UInt16 = random.element(of: [0x0301, 0x0301, 0x0301, 0x0303, 0x0300, 0x0302, 0x03ff])
         switch random.below(8) {

@@ -7,8 +7,8 @@ import Wire
     /// The bytes that `write` appends to memory of the given size.
     private func written(capacity: Int = 256, _ write: (inout OutputRawSpan) -> Void) -> [UInt8] {
         [UInt8](capacity: capacity) { output in
-            // An OutputSpan of bytes and an OutputRawSpan differ in name only, but one does not turn into the other.
-            // SAFETY: the buffer is the array's own memory and outlives the raw span.
+            // An OutputSpan of bytes and an OutputRawSpan differ in name only, but one does not turn into the
+            // other. SAFETY: the buffer is the array's own memory and outlives the raw span.
             unsafe output.withUnsafeMutableBufferPointer { buffer, count in
                 var raw = unsafe OutputRawSpan(
                     buffer: UnsafeMutableRawBufferPointer(buffer), initializedCount: 0)
@@ -19,7 +19,9 @@ import Wire
     }
 
     private func escaped(_ text: [UInt8], capacity: Int = 256) -> String {
-        String(decoding: written(capacity: capacity) { EscapedText.append(text.span.rawBytes, to: &$0) }, as: UTF8.self)
+        String(
+            decoding: written(capacity: capacity) { EscapedText.append(text.span.rawBytes, to: &$0) },
+            as: UTF8.self)
     }
 
     @Test("An alert is one record of seven bytes: fatal, and the description of RFC 8446")

@@ -21,7 +21,9 @@ import Wire
         #expect((Int(hello.byteCount) < fixture.bytes.count) == fixture.offersEarlyData)
     }
 
-    @Test("Every prefix says need more until the answer, then the same answer for ever", arguments: HelloFixture.all)
+    @Test(
+        "Every prefix says need more until the answer, then the same answer for ever",
+        arguments: HelloFixture.all)
     func everyPrefix(fixture: HelloFixture) {
         let (outcome, hello) = parse(fixture.bytes)
         let answers = answersWhileGrowing(fixture.bytes + [0x17, 3, 3, 0, 1, 0])
@@ -69,12 +71,15 @@ import Wire
                 let (outcome, hello) = parse(HelloBuilder.records(of: message, sizes: sizes))
                 #expect(outcome == whole.outcome, "\(fixture), \(sizes)")
                 #expect(hello.name == whole.hello.name, "\(fixture), \(sizes)")
-                #expect(hello.applicationProtocols == whole.hello.applicationProtocols, "\(fixture), \(sizes)")
+                #expect(
+                    hello.applicationProtocols == whole.hello.applicationProtocols, "\(fixture), \(sizes)")
             }
         }
     }
 
-    @Test("Records of one byte, segments of one byte, and both at once change nothing", arguments: HelloFixture.all)
+    @Test(
+        "Records of one byte, segments of one byte, and both at once change nothing",
+        arguments: HelloFixture.all)
     func oneByteRecords(fixture: HelloFixture) throws {
         let message = try #require(HelloBuilder(parsing: fixture.bytes)).message()
         let bytes = HelloBuilder.records(of: message, sizes: message.map { _ in 1 })
@@ -89,7 +94,9 @@ import Wire
         #expect(answers.last == whole.outcome)
     }
 
-    @Test("A message that lost its last bytes is refused, whatever the count, when its lengths say less than its fields")
+    @Test(
+        "A message that lost its last bytes is refused, however many, also when its own length agrees"
+    )
     func everyTruncation() throws {
         for fixture in HelloFixture.all {
             let message = try #require(HelloBuilder(parsing: fixture.bytes)).message()
@@ -98,7 +105,10 @@ import Wire
                 let bytes = HelloBuilder.record(of: HelloBuilder.handshake(type: 1, body: body))
                 let outcome = parse(bytes).outcome
                 // Cut exactly in front of the extensions it is a legal hello without any.
-                if outcome == .noName, parse(bytes).hello.name.isEmpty, isCutBeforeExtensions(message, count) { continue }
+                if outcome == .noName, parse(bytes).hello.name.isEmpty, isCutBeforeExtensions(message, count)
+                {
+                    continue
+                }
                 guard case .malformed = outcome else {
                     Issue.record("\(fixture) cut to \(count) bytes: \(outcome)")
                     continue
@@ -118,7 +128,8 @@ import Wire
         var mutator = HelloMutator(bases: HelloFixture.all.compactMap { HelloBuilder(parsing: $0.bytes) })
         for fixture in HelloFixture.all {
             for step in [1, 2, 3, 5, 64, 1460] {
-                #expect(HelloFuzz.run(fixture.bytes.span.rawBytes, step: step) == parse(fixture.bytes).outcome)
+                #expect(
+                    HelloFuzz.run(fixture.bytes.span.rawBytes, step: step) == parse(fixture.bytes).outcome)
             }
         }
         for seed in 0..<UInt64(10_000) {

@@ -13,14 +13,16 @@ import Wire
         case refused(reason: String, sawFields: Bool)
     }
 
-    // SAFETY: the context is made once, never changed and never freed; OpenSSL counts its users with locks, so that
-    // threads may make connections from it side by side (`@unchecked Sendable` above).
+    // SAFETY: the context is made once, never changed and never freed; OpenSSL counts its users with locks,
+    // so that threads may make connections from it side by side (`@unchecked Sendable` above).
     private let context: UnsafeMutableRawPointer
 
     static let shared = HelloOracle()
 
     private init() {
-        guard let made = unsafe openssl_oracle_make() else { preconditionFailure("OpenSSL gave no server context") }
+        guard let made = unsafe openssl_oracle_make() else {
+            preconditionFailure("OpenSSL gave no server context")
+        }
         unsafe context = made
     }
 
@@ -34,7 +36,9 @@ import Wire
         case OPENSSL_ORACLE_NO_NAME: return .noName
         case OPENSSL_ORACLE_NAME:
             // SAFETY: the tuple is the C array, of 256 bytes; the count is at most that.
-            return unsafe withUnsafeBytes(of: &answer.name) { unsafe .name(Array($0.prefix(answer.name_count))) }
+            return unsafe withUnsafeBytes(of: &answer.name) {
+                unsafe .name(Array($0.prefix(answer.name_count)))
+            }
         default:
             // SAFETY: OpenSSL's reason strings are static.
             let reason = unsafe String(cString: openssl_oracle_reason(answer.reason))

@@ -3,7 +3,9 @@ import Testing
 import Wire
 
 /// What the parser makes of bytes that are there at once.
-func parse(_ bytes: [UInt8], limits: HelloLimits = HelloLimits()) -> (outcome: HelloOutcome, hello: ClientHello) {
+func parse(_ bytes: [UInt8], limits: HelloLimits = HelloLimits()) -> (
+    outcome: HelloOutcome, hello: ClientHello
+) {
     var parser = HelloParser()
     var hello = ClientHello()
     let outcome = parser.advance(bytes.span.rawBytes, limits: limits, into: &hello)
@@ -19,12 +21,15 @@ func answersWhileGrowing(_ bytes: [UInt8], limits: HelloLimits = HelloLimits()) 
     }
 }
 
-extension HostName {
+extension HostName: CustomTestStringConvertible {
     /// The name for a comparison in a test.
     var text: String {
         let bytes = bytes
         return String(decoding: (0..<bytes.byteCount).map { bytes.byte(at: $0) }, as: UTF8.self)
     }
+
+    /// How a failed test shows the name.
+    package var testDescription: String { text }
 
     /// The name that a text spells; nil when it is none.
     static func spelled(_ text: [UInt8]) -> HostName? { try? normalise(text.span.rawBytes) }

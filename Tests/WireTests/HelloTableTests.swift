@@ -14,20 +14,27 @@ import Wire
 
     // MARK: What is not a hello
 
-    @Test("A request in plain HTTP is known by its method as soon as the blank behind it is there", arguments: [
-        "GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "CONNECT ", "PATCH ", "TRACE ", "PRI ",
-    ])
+    @Test(
+        "A request in plain HTTP is known by its method as soon as the blank behind it is there",
+        arguments: [
+            "GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "CONNECT ", "PATCH ", "TRACE ", "PRI ",
+        ])
     func plainHTTP(method: String) {
         let request = Array((method + "/ HTTP/1.1\r\nHost: a\r\n\r\n").utf8)
         for (index, answer) in answersWhileGrowing(request).enumerated() {
-            #expect(answer == (index + 1 < method.utf8.count ? .needMore : .plainHTTP), "after \(index + 1) bytes")
+            #expect(
+                answer == (index + 1 < method.utf8.count ? .needMore : .plainHTTP), "after \(index + 1) bytes"
+            )
         }
     }
 
-    @Test("Text that is no HTTP is not taken for it", arguments: [
-        "GETS / HTTP/1.1", "get / HTTP/1.1", "PROXY TCP4 1.2.3.4", "SSH-2.0-OpenSSH", "EHLO a", "\r\nGET / ", "POSTS", "GET\t/",
-        "\0", " GET /", "CONNECTS", "OPTIONSX",
-    ])
+    @Test(
+        "Text that is no HTTP is not taken for it",
+        arguments: [
+            "GETS / HTTP/1.1", "get / HTTP/1.1", "PROXY TCP4 1.2.3.4", "SSH-2.0-OpenSSH", "EHLO a",
+            "\r\nGET / ", "POSTS", "GET\t/",
+            "\0", " GET /", "CONNECTS", "OPTIONSX",
+        ])
     func noHTTP(text: String) {
         #expect(parse(Array(text.utf8)).outcome == .notTLS)
     }
@@ -40,7 +47,9 @@ import Wire
             0x03, 0x01,  // version 3.1
             0x00, 0x15, 0x00, 0x00, 0x00, 0x10,  // lengths of cipher specs, session id and challenge
         ]
-        #expect(answersWhileGrowing(hello) == Array(repeating: .needMore, count: 4) + Array(repeating: .sslv2, count: 7))
+        #expect(
+            answersWhileGrowing(hello) == Array(repeating: .needMore, count: 4)
+                + Array(repeating: .sslv2, count: 7))
         #expect(parse([0x80, 0x2e, 1, 0, 2]).outcome == .sslv2)
         #expect(parse([0x80, 0x2e, 2]).outcome == .notTLS)
         #expect(parse([0x80, 0x2e, 1, 9, 9]).outcome == .notTLS)
@@ -108,7 +117,9 @@ import Wire
     @Test("Bytes in records behind the hello are no part of it")
     func earlyData() {
         let record = HelloBuilder(name: "a.example").record()
-        for behind: [UInt8] in [[20, 3, 3, 0, 1, 1], [23, 3, 3, 0, 1, 0], [0], [22, 3, 3, 0, 0], Array("garbage".utf8)] {
+        for behind: [UInt8] in [
+            [20, 3, 3, 0, 1, 1], [23, 3, 3, 0, 1, 0], [0], [22, 3, 3, 0, 0], Array("garbage".utf8),
+        ] {
             let (outcome, hello) = parse(record + behind)
             #expect(outcome == .name)
             #expect(Int(hello.byteCount) == record.count)
@@ -170,10 +181,12 @@ import Wire
             #expect(outcome { $0.sessionIdentifier = [UInt8](repeating: 1, count: count) } == .name)
         }
         #expect(
-            outcome { $0.sessionIdentifier = [UInt8](repeating: 1, count: 33) } == .malformed(.sessionIdentifierLength))
+            outcome { $0.sessionIdentifier = [UInt8](repeating: 1, count: 33) }
+                == .malformed(.sessionIdentifierLength))
         #expect(outcome { $0.cipherSuites = [] } == .malformed(.cipherSuitesLength))
         #expect(outcome { $0.cipherSuites = [0x13, 0x01, 0x13] } == .malformed(.cipherSuitesLength))
-        #expect(outcome { $0.compressionMethods = [] } == .malformed(.compressionMethodsLength))
+        #expect(outcome { $0.compressionMethods = [] } == .malformed(.compressionMethods))
+        #expect(outcome { $0.compressionMethods = [1] } == .malformed(.compressionMethods))
         #expect(outcome { $0.compressionMethods = [1, 0] } == .name)
         #expect(outcome { $0.trailingBytes = [0] } == .malformed(.extensionsLength))
         #expect(parse([22, 3, 1, 0, 44, 1, 0, 0, 40]).outcome == .malformed(.helloTooShort))
@@ -208,13 +221,19 @@ import Wire
         for type: UInt16 in [0, 16, 10, 43, 63, 64, 0x0a0a, 0xfe0d, 0xffff] {
             for others in [0, 5, 14, 15, 16, 17, 40, 900] {
                 var hello = HelloBuilder(name: "a.example")
-                let body = hello[type] ?? (type == 16 ? HelloBuilder.Extension.applicationProtocols(["h2"]).body : [])
+                let body =
+                    hello[type]
+                    ?? (type == 16 ? HelloBuilder.Extension.applicationProtocols(["h2"]).body : [])
                 hello[type] = body
                 hello.extensions?.insert(
                     contentsOf: (0..<UInt16(others)).map { .init(type: 0x1001 + 2 * $0, body: []) }, at: 1)
-                #expect(parse(hello.record()).outcome != .malformed(.extensionTwice), "type \(type), \(others) others")
+                #expect(
+                    parse(hello.record()).outcome != .malformed(.extensionTwice),
+                    "type \(type), \(others) others")
                 hello.extensions?.append(.init(type: type, body: body))
-                #expect(parse(hello.record()).outcome == .malformed(.extensionTwice), "type \(type), \(others) others")
+                #expect(
+                    parse(hello.record()).outcome == .malformed(.extensionTwice),
+                    "type \(type), \(others) others")
             }
         }
     }
@@ -258,15 +277,21 @@ import Wire
         #expect(bytes.count == 65)
         #expect(parse(bytes).outcome == .malformed(.serverNameLength))
         // With a real page behind it, a read beyond the name would find something.
-        #expect(parse(bytes + [UInt8](repeating: 0x61, count: 70_000)).outcome == .malformed(.serverNameLength))
+        #expect(
+            parse(bytes + [UInt8](repeating: 0x61, count: 70_000)).outcome == .malformed(.serverNameLength))
     }
 
-    @Test("The name is normalised, or refused for the reason the normaliser gives", arguments: [
-        ("WWW.Example.ORG.", nil), ("a_b.example", nil), ("", .empty), ("a..b", .emptyLabel), ("127.0.0.1", .ipLiteral),
-        ("::1", .ipLiteral), ("a\0b", .controlByte), ("bücher.example", .nonASCIIByte), ("a b", .blank), ("a/b", .invalidByte),
-        (String(repeating: "a", count: 64), .labelTooLong), (String(repeating: "ab.", count: 100) + "a", .tooLong),
-        (String(repeating: "ab.", count: 5000) + "a", .tooLong),
-    ] as [(String, HostNameFault.Reason?)])
+    @Test(
+        "The name is normalised, or refused for the reason the normaliser gives",
+        arguments: [
+            ("WWW.Example.ORG.", nil), ("a_b.example", nil), ("", .empty), ("a..b", .emptyLabel),
+            ("127.0.0.1", .ipLiteral),
+            ("::1", .ipLiteral), ("a\0b", .controlByte), ("bücher.example", .nonASCIIByte), ("a b", .blank),
+            ("a/b", .invalidByte),
+            (String(repeating: "a", count: 64), .labelTooLong),
+            (String(repeating: "ab.", count: 100) + "a", .tooLong),
+            (String(repeating: "ab.", count: 5000) + "a", .tooLong),
+        ] as [(String, HostNameFault.Reason?)])
     func names(text: String, reason: HostNameFault.Reason?) throws {
         let message = HelloBuilder(name: text).message()
         let expected: HelloOutcome = reason.map { .malformed(.hostName($0)) } ?? .name
@@ -274,7 +299,8 @@ import Wire
         // Cut into records, the name is joined before it is normalised, and the answer is the same.
         for size in [1, 2, 7, 100] where message.count / size < 2048 {
             let sizes = [Int](repeating: size, count: message.count / size)
-            let (outcome, hello) = parse(HelloBuilder.records(of: message, sizes: sizes), limits: .init(bytesMax: 200_000))
+            let (outcome, hello) = parse(
+                HelloBuilder.records(of: message, sizes: sizes), limits: .init(bytesMax: 200_000))
             #expect(outcome == expected, "in records of \(size)")
             if reason == nil { #expect(hello.name == HostName.spelled(Array(text.utf8))) }
         }
@@ -296,14 +322,17 @@ import Wire
         let offers: [([String], ApplicationProtocols)] = [
             (["h2"], .http2), (["http/1.1"], .http11), (["http/1.0"], .http10), (["h3"], .http3),
             (["acme-tls/1"], .acmeTLS1), (["h2", "http/1.1"], [.http2, .http11]), (["acme-tls/2"], .other),
-            (["acme-tls/10"], .other), (["cme-tls/1"], .other), (["H2"], .other), (["\0h2"], .other), (["imap", "h2"], [.other, .http2]),
+            (["acme-tls/10"], .other), (["cme-tls/1"], .other), (["H2"], .other), (["\0h2"], .other),
+            (["imap", "h2"], [.other, .http2]),
         ]
         for (names, expected) in offers {
             var hello = HelloBuilder(name: "a.example")
             hello.extensions?.append(.applicationProtocols(names))
             #expect(parse(hello.record()).hello.applicationProtocols == expected, "\(names)")
         }
-        for body: [UInt8] in [[], [0], [0, 0], [0, 1, 0], [0, 2, 2, 0x68], [0, 3, 2, 0x68, 0x32, 0], [0, 4, 2, 0x68, 0x32, 0]] {
+        for body: [UInt8] in [
+            [], [0], [0, 0], [0, 1, 0], [0, 2, 2, 0x68], [0, 3, 2, 0x68, 0x32, 0], [0, 4, 2, 0x68, 0x32, 0],
+        ] {
             #expect(outcome { $0[16] = body } == .malformed(.applicationProtocolsLength), "\(body)")
         }
     }
@@ -329,9 +358,12 @@ import Wire
     @Test("Each fault has a label of its own")
     func labels() {
         let faults: [HelloFault] = [
-            .recordType, .recordVersion, .recordEmpty, .recordTooLong, .bytesBehindHello, .notClientHello, .helloTooShort,
-            .obsoleteVersion, .sessionIdentifierLength, .cipherSuitesLength, .compressionMethodsLength, .extensionsLength,
-            .extensionLength, .extensionTwice, .preSharedKeyNotLast, .serverNameLength, .serverNameType, .serverNameTwice,
+            .recordType, .recordVersion, .recordEmpty, .recordTooLong, .bytesBehindHello, .notClientHello,
+            .helloTooShort,
+            .obsoleteVersion, .sessionIdentifierLength, .cipherSuitesLength, .compressionMethods,
+            .extensionsLength,
+            .extensionLength, .extensionTwice, .preSharedKeyNotLast, .serverNameLength, .serverNameType,
+            .serverNameTwice,
             .applicationProtocolsLength, .supportedGroupsLength,
         ]
         #expect(Set(faults.map { "\($0.label)" }).count == faults.count)

@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -126,6 +127,20 @@ static inline uint64_t clinux_epoll_data(const struct epoll_event *event) { retu
 static inline int clinux_wait_readable(int descriptor, int milliseconds) {
     struct pollfd item = {.fd = descriptor, .events = POLLIN};
     return (int)CLINUX_RESULT(poll(&item, 1, milliseconds));
+}
+
+/// As above, for writing.
+static inline int clinux_wait_writable(int descriptor, int milliseconds) {
+    struct pollfd item = {.fd = descriptor, .events = POLLOUT};
+    return (int)CLINUX_RESULT(poll(&item, 1, milliseconds));
+}
+
+static inline int clinux_replace_descriptor(int descriptor, int other) {
+    return (int)CLINUX_RESULT(dup3(other, descriptor, O_CLOEXEC));
+}
+
+static inline int clinux_duplicate_descriptor(int descriptor) {
+    return (int)CLINUX_RESULT(fcntl(descriptor, F_DUPFD_CLOEXEC, 3));
 }
 
 static inline int clinux_eventfd(void) { return (int)CLINUX_RESULT(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)); }

@@ -266,7 +266,7 @@ package import Linux
 }
 
 /// What the epoll backend remembers of a descriptor; kept in a table by descriptor number.
-struct EpollSocket: BitwiseCopyable {
+package struct EpollSocket: BitwiseCopyable {
     struct Flags: OptionSet, BitwiseCopyable {
         let rawValue: UInt8
         /// A read may find something: bytes, the end, or an error.

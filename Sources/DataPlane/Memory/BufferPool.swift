@@ -2,13 +2,13 @@ import CLinux
 
 /// Buffers of one size in one mapping. The pool is as large as the worst case (every session with both directions
 /// stalled); what is not used is not touched, and what was used in a rush is given back by ``trim()``.
-struct BufferPool: ~Copyable {
+package struct BufferPool: ~Copyable {
     /// Bytes in front of the data, for a header that is put before bytes already received (PROXY protocol).
-    static let headroomBytes = 512
+    package static let headroomBytes = 512
     /// Bytes of data a buffer can hold: a whole TLS record of the largest size (16 KiB and its framing) and more.
-    static let dataBytes = strideBytes - headroomBytes
+    package static let dataBytes = strideBytes - headroomBytes
     /// Five pages: a small message touches only the first.
-    static let strideBytes = 20_480
+    package static let strideBytes = 20_480
 
     private let memory: Region<UInt8>
     private let freed: Region<Int32>
@@ -20,16 +20,16 @@ struct BufferPool: ~Copyable {
     /// The bottom of the stack whose memory was given back already.
     private var trimmedCount = 0
 
-    init(capacity: Int) {
+    package init(capacity: Int) {
         self.capacity = capacity
         memory = Region(capacity: capacity * Self.strideBytes)
         freed = Region(capacity: capacity)
     }
 
     /// How many buffers are in use.
-    var count: Int { untouched - freedCount }
+    package var count: Int { untouched - freedCount }
 
-    mutating func allocate() -> BufferIndex? {
+    package mutating func allocate() -> BufferIndex? {
         if freedCount > 0 {
             freedCount -= 1
             freedCountMin = min(freedCountMin, freedCount)
@@ -41,14 +41,14 @@ struct BufferPool: ~Copyable {
         return BufferIndex(Int32(truncatingIfNeeded: untouched - 1))
     }
 
-    mutating func free(_ buffer: BufferIndex) {
+    package mutating func free(_ buffer: BufferIndex) {
         precondition(buffer.raw >= 0 && Int(buffer.raw) < untouched && freedCount < untouched, "a buffer is freed once")
         freed[freedCount] = buffer.raw
         freedCount += 1
     }
 
     /// Gives back the memory of buffers that have been free since the last call, but for a few.
-    mutating func trim() {
+    package mutating func trim() {
         let keptBuffers = 64
         let coldCount = max(0, min(freedCountMin, freedCount - keptBuffers))
         while trimmedCount < coldCount {
@@ -60,14 +60,14 @@ struct BufferPool: ~Copyable {
     }
 
     /// Where a buffer's data starts.
-    func start(_ buffer: BufferIndex) -> UnsafeMutablePointer<UInt8> {
+    package func start(_ buffer: BufferIndex) -> UnsafeMutablePointer<UInt8> {
         precondition(buffer.raw >= 0 && Int(buffer.raw) < untouched)
         // SAFETY: the index was checked; the headroom belongs to the same buffer.
         return unsafe memory.base + (Int(buffer.raw) * Self.strideBytes + Self.headroomBytes)
     }
 
     /// The place of a slice, which must lie within its buffer's data.
-    func pointer(_ slice: BufferSlice) -> UnsafeMutablePointer<UInt8> {
+    package func pointer(_ slice: BufferSlice) -> UnsafeMutablePointer<UInt8> {
         precondition(Int(slice.offset) + Int(slice.count) <= Self.dataBytes, "a slice lies within its buffer")
         // SAFETY: checked above.
         return unsafe start(slice.buffer) + Int(slice.offset)
@@ -75,7 +75,7 @@ struct BufferPool: ~Copyable {
 
     /// The bytes of a slice.
     @_lifetime(borrow self)
-    borrowing func bytes(_ slice: BufferSlice) -> RawSpan {
+    package borrowing func bytes(_ slice: BufferSlice) -> RawSpan {
         // SAFETY: `pointer` checks the bounds, and the memory lives as long as the pool does.
         let span = unsafe RawSpan(_unsafeStart: pointer(slice), byteCount: Int(slice.count))
         return unsafe _overrideLifetime(span, borrowing: self)

@@ -1,32 +1,32 @@
 /// Completions between a backend, which adds them, and its worker, which takes them; a ring of fixed size.
-struct CompletionQueue: ~Copyable {
+package struct CompletionQueue: ~Copyable {
     private let ring: Region<Completion>
     private let mask: Int
     private var head = 0
     private var tail = 0
 
     /// `capacity`: the most completions that can be outstanding; rounded up to a power of two.
-    init(capacity: Int) {
+    package init(capacity: Int) {
         var size = 256
         while size < capacity { size *= 2 }
         ring = Region(capacity: size)
         mask = size - 1
     }
 
-    var isEmpty: Bool { head == tail }
+    package var isEmpty: Bool { head == tail }
 
     /// How many more fit.
-    var freeCount: Int { mask + 1 - (tail - head) }
+    package var freeCount: Int { mask + 1 - (tail - head) }
 
     @inline(always)
-    mutating func push(_ completion: Completion) {
+    package mutating func push(_ completion: Completion) {
         precondition(tail - head <= mask, "there is room for every operation in flight")
         ring[tail & mask] = completion
         tail += 1
     }
 
     @inline(always)
-    mutating func pop() -> Completion? {
+    package mutating func pop() -> Completion? {
         guard head != tail else { return nil }
         let completion = ring[head & mask]
         head += 1

@@ -1,17 +1,18 @@
 /// Where a ``LabelPool`` keeps a name.
-struct LabelIndex: BitwiseCopyable, Equatable {
+package struct LabelIndex: BitwiseCopyable, Equatable {
     /// The slot's number; the long slots count from the top bit on. Negative one: no name.
-    let raw: Int32
-    static let none = LabelIndex(raw: -1)
-    static let longFlag: Int32 = 1 << 30
-    var isLong: Bool { raw & Self.longFlag != 0 }
-    var slot: Int { Int(raw & ~Self.longFlag) }
+    package let raw: Int32
+    package static let none = LabelIndex(raw: -1)
+    package static let longFlag: Int32 = 1 << 30
+    package var isLong: Bool { raw & Self.longFlag != 0 }
+    package var slot: Int { Int(raw & ~Self.longFlag) }
 }
 
 /// Names that sessions keep until they are logged. Most are short: up to 63 bytes lie in a slot of 64, longer ones in one
 /// of 256, so that an idle session does not hold the room of the longest name there can be.
-struct LabelPool: ~Copyable {
-    private static let shortBytes = 64
+package struct LabelPool: ~Copyable {
+    /// Room of a short name, its length included.
+    package static let shortBytes = 64
     private static let longBytes = 256
     private var shortSlots: Slab<UInt8>
     private var longSlots: Slab<UInt8>
@@ -19,7 +20,7 @@ struct LabelPool: ~Copyable {
     private let longMemory: Region<UInt8>
 
     /// `capacity`: how many names there may be at once.
-    init(capacity: Int) {
+    package init(capacity: Int) {
         shortSlots = Slab(capacity: capacity)
         longSlots = Slab(capacity: capacity)
         shortMemory = Region(capacity: capacity * Self.shortBytes)
@@ -27,7 +28,7 @@ struct LabelPool: ~Copyable {
     }
 
     /// Keeps a copy of a name of at most 255 bytes.
-    mutating func store(_ name: RawSpan) -> LabelIndex {
+    package mutating func store(_ name: RawSpan) -> LabelIndex {
         precondition(name.byteCount < Self.longBytes, "a host name has at most 253 bytes")
         let isLong = name.byteCount >= Self.shortBytes
         guard let slot = isLong ? longSlots.allocate() : shortSlots.allocate() else { return .none }
@@ -41,14 +42,14 @@ struct LabelPool: ~Copyable {
         return label
     }
 
-    mutating func free(_ label: LabelIndex) {
+    package mutating func free(_ label: LabelIndex) {
         guard label != .none else { return }
         if label.isLong { longSlots.free(label.slot) } else { shortSlots.free(label.slot) }
     }
 
     /// The name's bytes; none for ``LabelIndex/none``.
     @_lifetime(borrow self)
-    borrowing func bytes(_ label: LabelIndex) -> RawSpan {
+    package borrowing func bytes(_ label: LabelIndex) -> RawSpan {
         guard label != .none else { return RawSpan() }
         // SAFETY: the first byte of a slot is the count of those that follow, and the memory lives as long as we do.
         let span = unsafe RawSpan(_unsafeStart: start(label) + 1, byteCount: Int(start(label)[0]))

@@ -18,7 +18,7 @@ import Synchronization
     deinit { unsafe memory.deallocate() }
 
     /// Adds a line, whole or not at all. For the worker.
-    func append(_ line: RawSpan) -> Bool {
+    package func append(_ line: RawSpan) -> Bool {
         let end = head.load(ordering: .relaxed)
         guard line.byteCount <= Self.bytesMax - (end - tail.load(ordering: .acquiring)) else { return false }
         unsafe line.withUnsafeBytes { bytes in

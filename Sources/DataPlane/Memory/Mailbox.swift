@@ -26,7 +26,7 @@ package final class Mailbox: Sendable {
     private let acknowledgedCount = Atomic<Int>(0)
     private let sentCount = Atomic<Int>(0)
     /// Readable when there are messages. Owned by the mailbox.
-    let wakeDescriptor: Int32
+    package let wakeDescriptor: Int32
 
     package init() throws(Errno) { wakeDescriptor = try check(clinux_eventfd()) }
 
@@ -47,7 +47,7 @@ package final class Mailbox: Sendable {
     package func isAcknowledged(_ number: Int) -> Bool { acknowledgedCount.load(ordering: .acquiring) >= number }
 
     /// The messages since the last call. For the worker.
-    func take() -> [WorkerMessage] {
+    package func take() -> [WorkerMessage] {
         messages.withLock { list in
             defer { list = [] }
             return list
@@ -55,5 +55,5 @@ package final class Mailbox: Sendable {
     }
 
     /// So many messages were acted on. For the worker.
-    func acknowledge(_ count: Int) { acknowledgedCount.add(count, ordering: .releasing) }
+    package func acknowledge(_ count: Int) { acknowledgedCount.add(count, ordering: .releasing) }
 }

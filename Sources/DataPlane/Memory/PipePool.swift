@@ -1,17 +1,17 @@
 import CLinux
 
 /// A pipe's two descriptors.
-struct PipeEnds: BitwiseCopyable {
-    var readEnd: Int32
-    var writeEnd: Int32
+package struct PipeEnds: BitwiseCopyable {
+    package var readEnd: Int32
+    package var writeEnd: Int32
 }
 
 /// Pipes for splice(2), made when first needed and kept for the next user. Each costs two descriptors and, while it holds
 /// bytes, the pages they came in.
-struct PipePool: ~Copyable {
+package struct PipePool: ~Copyable {
     /// What one move asks for, and the capacity asked of the kernel. The count of bytes that a pipe really takes depends on
     /// how they lie in pages, so nothing relies on it.
-    static let pipeBytes = 1 << 18
+    package static let pipeBytes = 1 << 18
 
     private let ends: Region<PipeEnds>
     private let freed: Region<Int32>
@@ -24,7 +24,7 @@ struct PipePool: ~Copyable {
     private let capacity: Int
 
     /// `capacity`: the most pipes there may be, at least 1.
-    init(capacity: Int) {
+    package init(capacity: Int) {
         self.capacity = capacity
         ends = Region(capacity: capacity)
         freed = Region(capacity: capacity)
@@ -35,12 +35,12 @@ struct PipePool: ~Copyable {
         for place in 0..<freedCount { closeEnds(freed[place]) }
     }
 
-    subscript(pipe: PipeIndex) -> PipeEnds { ends[Int(pipe.raw)] }
+    package subscript(pipe: PipeIndex) -> PipeEnds { ends[Int(pipe.raw)] }
 
     /// How many pipes are in use.
-    var count: Int { madeCount - freedCount - closedCount }
+    package var count: Int { madeCount - freedCount - closedCount }
 
-    mutating func acquire() -> PipeIndex? {
+    package mutating func acquire() -> PipeIndex? {
         if freedCount > 0 {
             freedCount -= 1
             freedCountMin = min(freedCountMin, freedCount)
@@ -72,7 +72,7 @@ struct PipePool: ~Copyable {
         return PipeIndex(number)
     }
 
-    mutating func release(_ pipe: PipeIndex, isEmpty: Bool) {
+    package mutating func release(_ pipe: PipeIndex, isEmpty: Bool) {
         guard isEmpty else {
             closeEnds(pipe.raw)
             closed[closedCount] = pipe.raw
@@ -84,7 +84,7 @@ struct PipePool: ~Copyable {
     }
 
     /// Closes the pipes that have been free since the last call, but for a few.
-    mutating func trim() {
+    package mutating func trim() {
         let keptPipes = 8
         let surplus = max(0, min(freedCountMin, freedCount - keptPipes))
         for _ in 0..<surplus {

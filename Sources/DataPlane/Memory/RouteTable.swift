@@ -7,10 +7,10 @@
     package let byteCount: Int
 
     /// Copies the image that `Routes` has compiled.
-    package init(copying image: RawSpan) {
-        byteCount = image.byteCount
+    package init(copying image: [UInt8]) {
+        byteCount = image.count
         // SAFETY: the image is copied whole into memory of its size.
-        unsafe memory = UnsafeMutableRawPointer.allocate(byteCount: max(1, image.byteCount), alignment: 64)
+        unsafe memory = UnsafeMutableRawPointer.allocate(byteCount: max(1, image.count), alignment: 64)
         unsafe image.withUnsafeBytes { bytes in
             guard let base = bytes.baseAddress else { return }
             unsafe memory.copyMemory(from: base, byteCount: bytes.count)

@@ -1,6 +1,6 @@
 /// A fixed number of slots for trivial values, given out and taken back in constant time. Memory is touched only as
 /// slots come into use, and the slot given back last is given out first, while it is still in the cache.
-struct Slab<Element: BitwiseCopyable>: ~Copyable {
+package struct Slab<Element: BitwiseCopyable>: ~Copyable {
     private let elements: Region<Element>
     /// A stack of the slots that were given back.
     private let freed: Region<UInt32>
@@ -8,22 +8,22 @@ struct Slab<Element: BitwiseCopyable>: ~Copyable {
     /// Slots from here on were never given out.
     private var untouched = 0
     /// How many slots there are.
-    let capacity: Int
+    package let capacity: Int
 
-    init(capacity: Int) {
+    package init(capacity: Int) {
         self.capacity = capacity
         elements = Region(capacity: capacity)
         freed = Region(capacity: capacity)
     }
 
     /// How many slots are given out.
-    var count: Int { untouched - freedCount }
+    package var count: Int { untouched - freedCount }
 
     /// How many more can be given out.
-    var freeCount: Int { capacity - count }
+    package var freeCount: Int { capacity - count }
 
     /// A slot, whose content is what its last tenant left, or zero bytes; nil when all are taken.
-    mutating func allocate() -> Int? {
+    package mutating func allocate() -> Int? {
         if freedCount > 0 {
             freedCount -= 1
             return Int(freed[freedCount])
@@ -34,16 +34,16 @@ struct Slab<Element: BitwiseCopyable>: ~Copyable {
     }
 
     /// Gives a slot back. It must have been given out, and once only.
-    mutating func free(_ index: Int) {
+    package mutating func free(_ index: Int) {
         precondition(index < untouched && freedCount < untouched, "a slot is freed once")
         freed[freedCount] = UInt32(truncatingIfNeeded: index)
         freedCount += 1
     }
 
     /// Slots that have ever been given out: `0 ..< touchedCount`.
-    var touchedCount: Int { untouched }
+    package var touchedCount: Int { untouched }
 
-    subscript(index: Int) -> Element {
+    package subscript(index: Int) -> Element {
         @inline(always) _read { yield elements[index] }
         @inline(always) nonmutating _modify { yield &elements[index] }
     }

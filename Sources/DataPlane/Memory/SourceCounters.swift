@@ -1,4 +1,4 @@
-import Routes
+package import Routes
 import Synchronization
 
 /// How many sessions each client address has, over all workers, without a lock and without a table that can fill.
@@ -30,18 +30,18 @@ import Synchronization
     }
 
     /// For a worker's own use: the address of the counters, so that counting touches no reference count.
-    var view: SourceCountersView { unsafe SourceCountersView(counters: counters, rowCount: rowCount, keys: keys) }
+    package var view: SourceCountersView { unsafe SourceCountersView(counters: counters, rowCount: rowCount, keys: keys) }
 }
 
 /// Where the counters of ``SourceCounters`` lie: valid while those live, which the worker sees to.
-@safe struct SourceCountersView: BitwiseCopyable {
+@safe package struct SourceCountersView: BitwiseCopyable {
     // SAFETY: points into a `SourceCounters` that the worker holds; the counters are atomic.
     fileprivate let counters: UnsafeMutablePointer<Atomic<UInt32>>
     fileprivate let rowCount: Int
     fileprivate let keys: (UInt64, UInt64)
 
     /// Counts a session of the address, unless it has `limit` of them already.
-    func acquire(_ address: IPAddress, limit: Int) -> Bool {
+    package func acquire(_ address: IPAddress, limit: Int) -> Bool {
         let (first, second) = places(of: address)
         // SAFETY: `places` are below the count.
         let before = unsafe min(
@@ -55,7 +55,7 @@ import Synchronization
     }
 
     /// Takes back what ``acquire(_:limit:)`` counted.
-    func release(_ address: IPAddress) {
+    package func release(_ address: IPAddress) {
         let (first, second) = places(of: address)
         // SAFETY: as above.
         unsafe (counters + first).pointee.subtract(1, ordering: .relaxed)

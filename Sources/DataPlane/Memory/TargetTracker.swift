@@ -1,34 +1,34 @@
-import Linux
+package import Linux
 
 /// What a worker remembers of the targets that it uses or that failed it: sessions, failures in a row, and until when
 /// they rest. Keyed by address, so it outlives every reload. Entries come with the first session to an address, and go
 /// when there is neither a session nor a failure to remember.
-struct TargetTracker: ~Copyable {
-    struct Entry: BitwiseCopyable {
-        var address: SocketAddress
+package struct TargetTracker: ~Copyable {
+    package struct Entry: BitwiseCopyable {
+        package var address: SocketAddress
         var hash: UInt64
         /// The next entry of the same bucket, or -1.
         var next: Int32
         /// Sessions that are connecting to it or relaying.
-        var sessionCount: UInt32
+        package var sessionCount: UInt32
         /// Failed attempts since the last one that succeeded.
-        var failureCount: UInt32
+        package var failureCount: UInt32
         /// No attempt before this time while there are other targets; 0: does not rest.
-        var restsUntilNanoseconds: UInt64
+        package var restsUntilNanoseconds: UInt64
     }
 
     /// After so many failures in a row a target rests.
-    static let failuresToRest: UInt32 = 3
+    package static let failuresToRest: UInt32 = 3
     /// The first rest; each further failure doubles it, up to ``restMaxNanoseconds``.
-    static let restFirstNanoseconds: UInt64 = 1_000_000_000
-    static let restMaxNanoseconds: UInt64 = 30_000_000_000
+    package static let restFirstNanoseconds: UInt64 = 1_000_000_000
+    package static let restMaxNanoseconds: UInt64 = 30_000_000_000
 
     private var entries: Slab<Entry>
     private let buckets: Region<Int32>
     private let mask: UInt64
     private let key: UInt64
 
-    init(capacity: Int, key: UInt64) {
+    package init(capacity: Int, key: UInt64) {
         var size = 256
         while size < capacity { size *= 2 }
         entries = Slab(capacity: capacity)
@@ -41,12 +41,12 @@ struct TargetTracker: ~Copyable {
     private var restingCount = 0
 
     /// Whether any target may rest: if not, there is no need to ask one by one.
-    var hasResting: Bool { restingCount > 0 }
+    package var hasResting: Bool { restingCount > 0 }
 
     /// How many addresses are remembered.
-    var count: Int { entries.count }
+    package var count: Int { entries.count }
 
-    subscript(index: Int) -> Entry {
+    package subscript(index: Int) -> Entry {
         _read { yield entries[index] }
         nonmutating _modify { yield &entries[index] }
     }
@@ -62,7 +62,7 @@ struct TargetTracker: ~Copyable {
     }
 
     /// Counts an attempt at the address; its entry, or nil when there is no room to remember more addresses.
-    mutating func begin(_ address: SocketAddress) -> Int? {
+    package mutating func begin(_ address: SocketAddress) -> Int? {
         let hash = hash(of: address)
         if let index = find(address, hash: hash) {
             entries[index].sessionCount += 1
@@ -77,13 +77,13 @@ struct TargetTracker: ~Copyable {
     }
 
     /// The attempt or session is over.
-    mutating func end(_ index: Int) {
+    package mutating func end(_ index: Int) {
         entries[index].sessionCount -= 1
         forgetIfIdle(index)
     }
 
     /// The target took a connection.
-    mutating func noteSuccess(_ index: Int) {
+    package mutating func noteSuccess(_ index: Int) {
         entries[index].failureCount = 0
         endRest(index)
     }
@@ -95,7 +95,7 @@ struct TargetTracker: ~Copyable {
     }
 
     /// The target refused or did not answer in time.
-    mutating func noteFailure(_ index: Int, nowNanoseconds: UInt64) {
+    package mutating func noteFailure(_ index: Int, nowNanoseconds: UInt64) {
         entries[index].failureCount += 1
         let count = entries[index].failureCount
         guard count >= Self.failuresToRest else { return }
@@ -106,18 +106,18 @@ struct TargetTracker: ~Copyable {
     }
 
     /// Whether the target should be passed over while there are others.
-    func isResting(_ address: SocketAddress, nowNanoseconds: UInt64) -> Bool {
+    package func isResting(_ address: SocketAddress, nowNanoseconds: UInt64) -> Bool {
         guard let index = find(address, hash: hash(of: address)) else { return false }
         return entries[index].restsUntilNanoseconds > nowNanoseconds
     }
 
     /// Sessions that are connecting to an address or relaying.
-    func sessionCount(_ address: SocketAddress) -> UInt32 {
+    package func sessionCount(_ address: SocketAddress) -> UInt32 {
         find(address, hash: hash(of: address)).map { entries[$0].sessionCount } ?? 0
     }
 
     /// Forgets failures whose rest ended long ago, so that addresses that are never used again do not pile up.
-    mutating func sweep(nowNanoseconds: UInt64) {
+    package mutating func sweep(nowNanoseconds: UInt64) {
         for index in 0..<entries.touchedCount
         where entries[index].hash != 0 && entries[index].sessionCount == 0
             && entries[index].restsUntilNanoseconds + 2 * Self.restMaxNanoseconds < nowNanoseconds

@@ -2,7 +2,7 @@
 ///
 /// Moving a deadline further away is one store: the slot stays in its place in the wheel and is put back when its place
 /// comes up. That suits idle timeouts, which every byte moves. Deadlines beyond the wheel's span come up early, too.
-struct TimerWheel: ~Copyable {
+package struct TimerWheel: ~Copyable {
     private struct Node: BitwiseCopyable {
         var next: Int32
         var previous: Int32
@@ -13,7 +13,9 @@ struct TimerWheel: ~Copyable {
     }
 
     /// log2 of a tick's length in nanoseconds.
-    static let tickShift: UInt64 = 24
+    package static let tickShift: UInt64 = 24
+    /// What a deadline costs a slot.
+    package static let bytesPerSlot = MemoryLayout<Node>.stride
     private static let placeCount = 4096
     private static let placeMask: UInt32 = 4095
 
@@ -25,7 +27,7 @@ struct TimerWheel: ~Copyable {
     private var currentTick: UInt32
     private let startNanoseconds: UInt64
 
-    init(capacity: Int, nowNanoseconds: UInt64) {
+    package init(capacity: Int, nowNanoseconds: UInt64) {
         nodes = Region(capacity: capacity)
         heads = Region(capacity: Self.placeCount)
         occupied = Region(capacity: Self.placeCount / 64)
@@ -41,7 +43,7 @@ struct TimerWheel: ~Copyable {
 
     /// Sets or moves the deadline of a slot. It comes up at most one tick late, and never early.
     @inline(always)
-    mutating func set(_ slot: Int, dueNanoseconds: UInt64) {
+    package mutating func set(_ slot: Int, dueNanoseconds: UInt64) {
         let dueTick = max(tick(dueNanoseconds) &+ 1, currentTick &+ 1)
         let linkedTick = nodes[slot].dueTick
         nodes[slot].dueTick = dueTick
@@ -54,14 +56,14 @@ struct TimerWheel: ~Copyable {
     }
 
     /// Takes a slot's deadline away.
-    mutating func clear(_ slot: Int) {
+    package mutating func clear(_ slot: Int) {
         guard nodes[slot].dueTick != 0 else { return }
         unlink(slot)
         nodes[slot].dueTick = 0
     }
 
     /// A slot whose deadline has passed, which then has none; nil when there is no more. Call it until it says nil.
-    mutating func nextExpired(nowNanoseconds: UInt64) -> Int? {
+    package mutating func nextExpired(nowNanoseconds: UInt64) -> Int? {
         let nowTick = tick(nowNanoseconds)
         // After a long sleep one round visits every place.
         if nowTick > currentTick, nowTick - currentTick > Self.placeMask { currentTick = nowTick - Self.placeMask }
@@ -83,7 +85,7 @@ struct TimerWheel: ~Copyable {
     }
 
     /// Milliseconds until the next place that holds a slot, rounded up; nil when the wheel is empty.
-    func millisecondsToNext(nowNanoseconds: UInt64) -> Int32? {
+    package func millisecondsToNext(nowNanoseconds: UInt64) -> Int32? {
         let start = Int((currentTick &+ 1) & Self.placeMask)
         for step in 0...(Self.placeCount / 64) {
             let word = (start / 64 + step) % (Self.placeCount / 64)

@@ -3,9 +3,9 @@
 /// A direction does one thing at a time: it takes bytes (a receive into a pooled buffer, or a splice into a pooled pipe),
 /// then gives them (a send, or a splice out), then takes again. While it waits for bytes it holds neither buffer nor pipe.
 /// What it wants next follows from its state alone: ``interest``.
-struct Direction: BitwiseCopyable {
+package struct Direction: BitwiseCopyable {
     /// What is known of the source's end.
-    enum End: UInt8, BitwiseCopyable {
+    package enum End: UInt8, BitwiseCopyable {
         /// More bytes may come. → ended, broken, dropped
         case open
         /// The source has ended in order; passed on after the last byte. → passedOn, dropped
@@ -19,7 +19,7 @@ struct Direction: BitwiseCopyable {
     }
 
     /// What a direction wants to do next.
-    enum Interest: UInt8, BitwiseCopyable {
+    package enum Interest: UInt8, BitwiseCopyable {
         /// Wait for the operation in flight, or for nothing any more.
         case nothing
         /// Receive into a buffer.
@@ -37,34 +37,37 @@ struct Direction: BitwiseCopyable {
     }
 
     /// Reads of so many bytes or more count as large.
-    static let largeBytes: UInt32 = 16 * 1024
+    package static let largeBytes: UInt32 = 16 * 1024
     /// So many large reads in a row make a direction bulky.
-    static let largeReadsToBulk: UInt8 = 2
+    package static let largeReadsToBulk: UInt8 = 2
     /// So many small bursts in a row end that.
-    static let smallBurstsToCalm: UInt8 = 4
+    package static let smallBurstsToCalm: UInt8 = 4
 
     /// Bytes that the other side's socket has taken.
-    var byteCount: UInt64 = 0
+    package var byteCount: UInt64 = 0
     /// Bytes received and not yet sent: in the buffer from `offset` on, or in the pipe.
-    var pending: UInt32 = 0
+    package var pending: UInt32 = 0
     /// The first byte of the buffer that was not sent yet.
-    var offset: UInt32 = 0
+    package var offset: UInt32 = 0
     /// Holds the pending bytes of a direction that copies.
-    var buffer: BufferIndex = .none
+    package var buffer: BufferIndex = .none
     /// Holds the pending bytes of a direction that splices.
-    var pipe: PipeIndex = .none
+    package var pipe: PipeIndex = .none
     /// Bytes spliced since the source last had none.
-    var burstBytes: UInt32 = 0
+    package var burstBytes: UInt32 = 0
     /// Large reads in a row while copying, small bursts in a row while splicing.
-    var streak: UInt8 = 0
-    var end: End = .open
+    package var streak: UInt8 = 0
+    package var end: End = .open
     /// True exactly while one operation of this direction is in flight.
-    var isBusy = false
+    package var isBusy = false
     /// Whether bytes go through a pipe rather than through a buffer.
-    var isBulk = false
+    package var isBulk = false
+
+    /// A direction that nothing has moved in yet.
+    package init() {}
 
     /// What to do next; a pure function of the state.
-    var interest: Interest {
+    package var interest: Interest {
         guard !isBusy else { return .nothing }
         guard pending == 0 else { return pipe == .none ? .send : .drain }
         switch end {
@@ -76,15 +79,15 @@ struct Direction: BitwiseCopyable {
     }
 
     /// Whether nothing will ever move here again.
-    var isFinal: Bool { end == .passedOn || end == .dropped }
+    package var isFinal: Bool { end == .passedOn || end == .dropped }
 
     /// The pending bytes of the buffer.
-    var slice: BufferSlice { BufferSlice(buffer: buffer, offset: offset, count: pending) }
+    package var slice: BufferSlice { BufferSlice(buffer: buffer, offset: offset, count: pending) }
 
     // MARK: Accounting
 
     /// A receive gave `count` bytes in `buffer`.
-    mutating func noteReceived(_ count: UInt32, in buffer: BufferIndex) {
+    package mutating func noteReceived(_ count: UInt32, in buffer: BufferIndex) {
         precondition(pending == 0 && self.buffer == .none && count > 0, "bytes are received when the last were sent")
         self.buffer = buffer
         offset = 0
@@ -97,7 +100,7 @@ struct Direction: BitwiseCopyable {
     }
 
     /// A send took `count` bytes. Returns the buffer to give back when that was the last.
-    mutating func noteSent(_ count: UInt32) -> BufferIndex {
+    package mutating func noteSent(_ count: UInt32) -> BufferIndex {
         precondition(count <= pending, "no more is sent than there was")
         byteCount += UInt64(count)
         offset += count
@@ -108,21 +111,21 @@ struct Direction: BitwiseCopyable {
     }
 
     /// A splice filled the pipe with `count` bytes.
-    mutating func noteFilled(_ count: UInt32) {
+    package mutating func noteFilled(_ count: UInt32) {
         precondition(pending == 0 && pipe != .none && count > 0, "a pipe is filled when it is empty")
         pending = count
         burstBytes = burstBytes &+ count
     }
 
     /// A splice took `count` bytes out of the pipe.
-    mutating func noteDrained(_ count: UInt32) {
+    package mutating func noteDrained(_ count: UInt32) {
         precondition(count <= pending, "no more is drained than there was")
         byteCount += UInt64(count)
         pending -= count
     }
 
     /// The source has nothing to splice now. Returns the pipe to give back, empty.
-    mutating func noteSourceDry() -> PipeIndex {
+    package mutating func noteSourceDry() -> PipeIndex {
         precondition(pending == 0, "only an empty pipe is given back")
         streak = burstBytes < Self.largeBytes ? streak &+ 1 : 0
         if streak >= Self.smallBurstsToCalm {
@@ -135,13 +138,13 @@ struct Direction: BitwiseCopyable {
     }
 
     /// There are no pipes to be had: copies for now.
-    mutating func notePipesExhausted() {
+    package mutating func notePipesExhausted() {
         isBulk = false
         streak = 0
     }
 
     /// The source has ended, in order or by a reset.
-    mutating func noteEnd(isReset: Bool) {
+    package mutating func noteEnd(isReset: Bool) {
         guard end == .open || (end == .ended && isReset) else { return }
         end = isReset ? .broken : .ended
     }

@@ -1,15 +1,16 @@
-import Routes
-import Wire
+package import Routes
+package import Wire
 
 /// Where a session stands.
-enum Phase: UInt8, BitwiseCopyable, CaseIterable {
+package enum Phase: UInt8, BitwiseCopyable, CaseIterable {
     /// No session: the slot is free. → hello
     case free
     /// The client's hello is being received. → parked, connecting, refusing, closing
     case hello
     /// The hello is whole, and its route cannot be used yet. → connecting, refusing, closing
     case parked
-    /// A target is being connected to. → connecting (the next one), relaying, refusing, closing
+    /// A target is being connected to. → connecting (the next one), parked (by a new table), relaying, refusing,
+    /// closing
     case connecting
     /// Bytes go both ways. → closing
     case relaying
@@ -19,12 +20,13 @@ enum Phase: UInt8, BitwiseCopyable, CaseIterable {
     case closing
 
     /// Whether a session may go from here to there.
-    func allows(_ next: Phase) -> Bool {
+    package func allows(_ next: Phase) -> Bool {
         switch self {
         case .free: next == .hello
         case .hello: next == .parked || next == .connecting || next == .refusing || next == .closing
         case .parked: next == .connecting || next == .refusing || next == .closing
-        case .connecting: next == .connecting || next == .parked || next == .relaying || next == .refusing || next == .closing
+        case .connecting:
+            next == .connecting || next == .parked || next == .relaying || next == .refusing || next == .closing
         case .relaying: next == .closing
         case .refusing: next == .closing
         case .closing: next == .free
@@ -33,7 +35,7 @@ enum Phase: UInt8, BitwiseCopyable, CaseIterable {
 }
 
 /// Why a session ended; its name is the word in the access log.
-enum Ending: UInt8, BitwiseCopyable, CaseIterable {
+package enum Ending: UInt8, BitwiseCopyable, CaseIterable {
     /// Not yet.
     case none
     /// Both sides ended in order.
@@ -60,7 +62,7 @@ enum Ending: UInt8, BitwiseCopyable, CaseIterable {
     case drained, stopped
 
     /// The word in the access log.
-    var word: StaticString {
+    package var word: StaticString {
         switch self {
         case .none: "none"
         case .completed: "completed"
@@ -88,79 +90,82 @@ enum Ending: UInt8, BitwiseCopyable, CaseIterable {
 }
 
 /// A set of a session's sides.
-struct Sides: OptionSet, BitwiseCopyable {
-    let rawValue: UInt8
-    static let client = Sides(rawValue: 1)
-    static let origin = Sides(rawValue: 2)
+package struct Sides: OptionSet, BitwiseCopyable {
+    package let rawValue: UInt8
+    package static let client = Sides(rawValue: 1)
+    package static let origin = Sides(rawValue: 2)
 
-    init(rawValue: UInt8) { self.rawValue = rawValue }
-    init(_ side: Side) { self = side == .client ? .client : .origin }
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+    package init(_ side: Side) { self = side == .client ? .client : .origin }
 }
 
 /// One client connection and its origin connection: a slot of the worker's slab. Trivial, of fixed size (a test pins it),
 /// and replaced as a whole when a slot is used anew.
-struct Session: BitwiseCopyable {
+package struct Session: BitwiseCopyable {
     /// By source side: what comes from the client, what comes from the origin.
-    var directions: InlineArray<2, Direction> = InlineArray(repeating: Direction())
+    package var directions: InlineArray<2, Direction> = InlineArray(repeating: Direction())
     /// The client's address.
-    var source = IPEndpoint(address: .v4(0), port: 0)
+    package var source = IPEndpoint(address: .v4(0), port: 0)
     /// When the connection was accepted.
-    var acceptedNanoseconds: UInt64 = 0
+    package var acceptedNanoseconds: UInt64 = 0
     /// Targets of the route that were tried, by their place in it.
-    var tried = TargetSet()
+    package var tried = TargetSet()
     /// Progress of the hello.
-    var parser = HelloParser()
+    package var parser = HelloParser()
     /// From accept until the hello was whole, then until it was routed, then until the origin was connected.
-    var helloMicroseconds: UInt32 = 0
-    var routedMicroseconds: UInt32 = 0
-    var connectedMicroseconds: UInt32 = 0
+    package var helloMicroseconds: UInt32 = 0
+    package var routedMicroseconds: UInt32 = 0
+    package var connectedMicroseconds: UInt32 = 0
     /// The table that `tried` speaks of.
-    var tableEpoch: UInt32 = 0
+    package var tableEpoch: UInt32 = 0
     /// Which tenant of the slot this is.
-    var generation: UInt32 = 0
+    package var generation: UInt32 = 0
     /// The sockets; -1: none.
-    var client: Int32 = -1
-    var origin: Int32 = -1
+    package var client: Int32 = -1
+    package var origin: Int32 = -1
     /// The entry of the worker's ``TargetTracker``; -1: none.
-    var target: Int32 = -1
+    package var target: Int32 = -1
     /// The name, for the log and for a look-up in a later table.
-    var label: LabelIndex = .none
+    package var label: LabelIndex = .none
     /// Neighbours in the list of parked sessions; -1: none.
-    var parkedNext: Int32 = -1
-    var parkedPrevious: Int32 = -1
+    package var parkedNext: Int32 = -1
+    package var parkedPrevious: Int32 = -1
     /// The listener that took the connection.
-    var listener: UInt16 = 0
+    package var listener: UInt16 = 0
     /// Operations in flight, over both sockets.
-    var inFlight: UInt8 = 0
-    var phase: Phase = .free
-    var ending: Ending = .none
+    package var inFlight: UInt8 = 0
+    package var phase: Phase = .free
+    package var ending: Ending = .none
     /// How the name was matched; none before, and when no route knows it.
-    var match: RouteMatch.Kind = .none
+    package var match: RouteMatch.Kind = .none
     /// Application protocols that the hello offers.
-    var applicationProtocols: ApplicationProtocols = []
+    package var applicationProtocols: ApplicationProtocols = []
     /// Sides that were seen to be reset.
-    var broken: Sides = []
+    package var broken: Sides = []
     /// Sides to close with a reset.
-    var resets: Sides = []
+    package var resets: Sides = []
+
+    /// A free slot's content.
+    package init() {}
 
     /// Moves on; anything but a transition that ``Phase`` allows is our own bug.
-    mutating func enter(_ next: Phase) {
+    package mutating func enter(_ next: Phase) {
         precondition(phase.allows(next), "a phase follows from the one before")
         phase = next
     }
 
     /// The socket of a side.
-    func descriptor(_ side: Side) -> Int32 { side == .client ? client : origin }
+    package func descriptor(_ side: Side) -> Int32 { side == .client ? client : origin }
 
     /// The direction whose source is the side.
-    subscript(source: Side) -> Direction {
+    package subscript(source: Side) -> Direction {
         get { directions[Int(source.rawValue)] }
         set { directions[Int(source.rawValue)] = newValue }
     }
 
     /// Whether one direction has ended and the other has not.
-    var isHalfClosed: Bool { directions[0].isFinal != directions[1].isFinal }
+    package var isHalfClosed: Bool { directions[0].isFinal != directions[1].isFinal }
 
     /// Whether no byte will move any more.
-    var isDone: Bool { directions[0].isFinal && directions[1].isFinal }
+    package var isDone: Bool { directions[0].isFinal && directions[1].isFinal }
 }

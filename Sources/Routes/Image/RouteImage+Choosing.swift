@@ -32,29 +32,35 @@ extension RouteImage {
     package static func chooseLeast(
         _ route: Route, in image: RawSpan, random: UInt64, skipping: TargetSet, sessions: (Int) -> UInt32
     ) -> Int? {
-        var equals = TargetSet()
-        var bestSessions: UInt64 = 0
-        var bestWeight: UInt64 = 0
-        for backups in [false, true] where equals.isEmpty {
-            for place in 0..<route.targetCount {
-                let target = target(route.targetStart + UInt32(place), in: image)
-                guard isEligible(target, place, skipping, backups: backups) else { continue }
-                // The session to come counts too, or an empty target of weight 1 would equal one of weight 100.
-                let load = UInt64(sessions(place)) + 1
-                let mine = load * bestWeight
-                let best = bestSessions * UInt64(target.weight)
-                if equals.isEmpty || mine < best {
-                    equals = TargetSet()
-                    (bestSessions, bestWeight) = (load, UInt64(target.weight))
-                    equals.insert(place)
-                } else if mine == best {
-                    equals.insert(place)
-                }
-            }
-        }
+        var equals = leastLoaded(route, in: image, skipping, backups: false, sessions)
+        if equals.isEmpty { equals = leastLoaded(route, in: image, skipping, backups: true, sessions) }
         guard !equals.isEmpty else { return nil }
         let others = TargetSet(bits: ~equals.bits)
         return chooseWeighted(route, in: image, random: random, skipping: others)
+    }
+
+    private static func leastLoaded(
+        _ route: Route, in image: RawSpan, _ skipping: TargetSet, backups: Bool, _ sessions: (Int) -> UInt32
+    ) -> TargetSet {
+        var equals = TargetSet()
+        var bestLoad: UInt64 = 0
+        var bestWeight: UInt64 = 0
+        for place in 0..<route.targetCount {
+            let target = target(route.targetStart + UInt32(place), in: image)
+            guard isEligible(target, place, skipping, backups: backups) else { continue }
+            // The session to come counts too, or an empty target of weight 1 would equal one of weight 100.
+            let load = UInt64(sessions(place)) + 1
+            let mine = load * bestWeight
+            let best = bestLoad * UInt64(target.weight)
+            if equals.isEmpty || mine < best {
+                equals = TargetSet()
+                (bestLoad, bestWeight) = (load, UInt64(target.weight))
+                equals.insert(place)
+            } else if mine == best {
+                equals.insert(place)
+            }
+        }
+        return equals
     }
 
     /// By the client's address: weighted rendezvous hashing. Each target draws a number from the client's address and
@@ -67,24 +73,29 @@ extension RouteImage {
         _ route: Route, in image: RawSpan, client: IPAddress, skipping: TargetSet
     ) -> Int? {
         let clientKey = key(of: client.unmapped)
-        for backups in [false, true] {
-            var bestPlace: Int?
-            var bestWeight: UInt64 = 0
-            var bestDistance: UInt64 = 0
-            for place in 0..<route.targetCount {
-                let target = target(route.targetStart + UInt32(place), in: image)
-                guard isEligible(target, place, skipping, backups: backups) else { continue }
-                var mixed = Fingerprint(kind: clientKey)
-                mixed.combine(key(of: target.address, in: image))
-                // An evenly distributed draw u wins with probability proportional to w when -log(u)/w is least.
-                let distance = FixedLogarithm.distance(of: mixed.finished)
-                if bestPlace == nil || distance * bestWeight < bestDistance * UInt64(target.weight) {
-                    (bestPlace, bestWeight, bestDistance) = (place, UInt64(target.weight), distance)
-                }
+        return nearest(route, in: image, clientKey, skipping, backups: false)
+            ?? nearest(route, in: image, clientKey, skipping, backups: true)
+    }
+
+    private static func nearest(
+        _ route: Route, in image: RawSpan, _ clientKey: UInt64, _ skipping: TargetSet, backups: Bool
+    ) -> Int? {
+        var bestPlace: Int?
+        var bestWeight: UInt64 = 0
+        var bestDistance: UInt64 = 0
+        for place in 0..<route.targetCount {
+            let target = target(route.targetStart + UInt32(place), in: image)
+            guard isEligible(target, place, skipping, backups: backups) else { continue }
+            var mixed = Fingerprint(kind: clientKey)
+            mixed.combine(key(of: target.address, in: image))
+            // Of evenly distributed draws u, the one with the least -log(u)/w is each target's with the probability
+            // of its share of the weights.
+            let distance = FixedLogarithm.distance(of: mixed.finished)
+            if bestPlace == nil || distance * bestWeight < bestDistance * UInt64(target.weight) {
+                (bestPlace, bestWeight, bestDistance) = (place, UInt64(target.weight), distance)
             }
-            if let bestPlace { return bestPlace }
         }
-        return nil
+        return bestPlace
     }
 
     private static func isEligible(

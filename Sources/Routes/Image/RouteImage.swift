@@ -41,7 +41,7 @@ package enum RouteImage {
         let seed = HashSeed(
             first: image.word64(at: Header.seedFirst), second: image.word64(at: Header.seedSecond))
         let tag = NameHash.hash(key, range, seed: seed) >> 32
-        let home = tag &* UInt64(image.word32(at: Header.bucketCount)) >> 32
+        let home = (tag &* UInt64(image.word32(at: Header.bucketCount))) >> 32
         let names = Int(truncatingIfNeeded: image.word64(at: Header.names))
         var slot = Int(truncatingIfNeeded: image.word64(at: Header.slots)) &+ Int(home) &* 8
         // Ends at the latest at the empty slot behind the last one.

@@ -2,8 +2,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// What OpenSSL's server makes of the first bytes of a connection. It is the judge of the parser's tests: the name that
-/// the router finds must be the name that a real TLS server finds.
+/// What OpenSSL's server makes of the first bytes of a connection. It is the judge of the parser's tests: the
+/// name that the router finds must be the name that a real TLS server finds.
 
 /// How far OpenSSL came.
 enum {
@@ -30,7 +30,8 @@ typedef struct {
     uint8_t name[256];
 } openssl_oracle_answer;
 
-/// A server context with a throw-away key; NULL when it could not be made. Never freed: one serves the whole test run.
+/// A server context with a throw-away key; NULL when it could not be made. Never freed: one serves the whole
+/// test run.
 void *openssl_oracle_make(void);
 
 /// Feeds `count` bytes to a fresh connection of the context and says what OpenSSL made of them.

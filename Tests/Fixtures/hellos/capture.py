@@ -4,8 +4,8 @@
     ./capture.py            all clients that are installed
     ./capture.py chromium   only the ones whose file name holds the word
 
-Each client is pointed at a listener on loopback that reads its first flight and closes. Nothing leaves the machine.
-What each file must parse to stands in hellos.txt, which is written by hand: check it after a capture.
+Each client is pointed at a listener on loopback that reads its first flight and closes. Nothing leaves the
+machine. What each file must parse to stands in hellos.txt, written by hand: check it after a capture.
 Debian packages: openssl curl python3 nodejs openjdk-17-jdk-headless gnutls-bin chromium.
 """
 

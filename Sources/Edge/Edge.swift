@@ -1,0 +1,179 @@
+import CLinux
+import DataPlane
+import Linux
+import Routes
+
+/// The edge process: reads the configuration, starts the workers, and then waits for signals.
+///
+/// It runs on the main thread, which carries no traffic. Whatever it does, files that are slow to read or a table that
+/// takes a second to compile, the workers go on.
+package struct Edge: ~Copyable {
+    /// The configuration file, as it was given.
+    let path: String
+    let log: Log
+    /// The secret of the tables' hash.
+    let seed: HashSeed
+    var current: LoadedConfiguration
+    let limits: Limits
+    var workers: [WorkerHandle] = []
+    /// The listeners' numbers in the workers, by address.
+    var listenerIndexes: [IPEndpoint: UInt32] = [:]
+    private let sources: SourceCounters
+    let signals: SignalReader
+    var reloads = 0
+    var failedReloads = 0
+
+    /// Signals that the edge answers to.
+    private static let handledSignals = [SIGHUP, SIGTERM, SIGINT]
+
+    /// Checks the configuration and binds every port; nothing is served yet.
+    package init(configurationPath: String) throws(InvalidConfiguration) {
+        ignoreBrokenPipeSignal()
+        let seed = HashSeed(first: randomBits(), second: randomBits())
+        let loaded = try LoadedConfiguration.load(configurationPath, seed: seed)
+        let descriptors = (try? raiseDescriptorLimit()) ?? 1024
+        let limits = Limits(loaded.configuration, processors: processorCount(), descriptorsMax: descriptors)
+        do throws(Errno) {
+            let log = try Log()
+            try log.apply(loaded.configuration.log)
+            self.init(
+                path: configurationPath, log: log, seed: seed, current: loaded, limits: limits,
+                signals: try SignalReader(Self.handledSignals))
+        } catch {
+            throw InvalidConfiguration(text: "\(configurationPath): error: the log or the signals: \(error)")
+        }
+    }
+
+    private init(
+        path: String, log: Log, seed: HashSeed, current: LoadedConfiguration, limits: Limits,
+        signals: consuming SignalReader
+    ) {
+        self.path = path
+        self.log = log
+        self.seed = seed
+        self.current = current
+        self.limits = limits
+        self.signals = signals
+        sources = SourceCounters(
+            connectionsMax: limits.sessionsPerWorker * limits.workers, keys: (randomBits(), randomBits()))
+    }
+
+    /// Serves until a signal says to end; the exit status.
+    package mutating func run() throws(InvalidConfiguration) -> Int32 {
+        let opened = try openListeners(current.configuration.listeners)
+        do throws(Errno) {
+            try log.start()
+            try startWorkers()
+            if let pidfile = current.configuration.pidfilePath {
+                try writeFileAtomically(pidfile, Array("\(processIdentifier())\n".utf8))
+            }
+            if let user = current.configuration.user { try becomeUser(user) }
+        } catch {
+            throw InvalidConfiguration(text: "\(path): error: the edge cannot start: \(error)")
+        }
+        announce()
+        give(opened)
+        log.write(.info, "ready \(summary(of: current))")
+
+        let status = serve()
+        if let pidfile = current.configuration.pidfilePath { removeFile(pidfile) }
+        log.flush()
+        return status
+    }
+
+    private func announce() {
+        if !current.warnings.isEmpty { log.write(.warning, current.warnings) }
+        for warning in limits.warnings { log.write(.warning, warning) }
+        log.write(
+            .info,
+            "switchyard \(Version.text) pid=\(processIdentifier()) workers=\(limits.workers) io=epoll "
+                + "connections=\(limits.sessionsPerWorker * limits.workers) descriptors=\(limits.descriptorsMax)")
+    }
+
+    /// One line on what was loaded.
+    func summary(of loaded: LoadedConfiguration) -> String {
+        let listeners = loaded.configuration.listeners.map(\.endpoint.description).joined(separator: ",")
+        return "listeners=\(listeners) files=\(loaded.fileCount) routes=\(loaded.routeCount) names=\(loaded.nameCount) "
+            + "table=\(loaded.table.byteCount)B load=\(loaded.loadNanoseconds / 1_000_000)ms"
+    }
+
+    // MARK: Workers
+
+    private mutating func startWorkers() throws(Errno) {
+        for number in 0..<limits.workers {
+            let links = try WorkerLinks(logBell: log.bell)
+            let handle = WorkerHandle(links: links)
+            log.add(links.log)
+            workers.append(handle)
+            let start = WorkerStart(
+                limits: limits, table: current.table, settings: WorkerSettings(current.configuration), links: links,
+                shared: WorkerShared(sources: sources, randomSeed: randomBits() | 1))
+            let log = log
+            try startThread("worker-\(number)") {
+                do throws(Errno) {
+                    try start.run()
+                } catch {
+                    log.write(.error, "a worker cannot start: \(error)")
+                }
+                handle.finish()
+            }
+        }
+    }
+
+    // MARK: Signals
+
+    private mutating func serve() -> Int32 {
+        while true {
+            guard let signal = signals.next(waitingMilliseconds: workers.allSatisfy(\.isFinished) ? 0 : -1) else {
+                if workers.allSatisfy(\.isFinished) { return 1 }
+                continue
+            }
+            switch signal {
+            case SIGHUP: reload()
+            case SIGTERM:
+                drain()
+                return 0
+            case SIGINT:
+                stop("interrupted")
+                return 0
+            default: break
+            }
+        }
+    }
+
+    /// Closes the listeners, and waits for the sessions to end, up to the drain timeout. SIGINT or a second SIGTERM
+    /// ends the wait.
+    private mutating func drain() {
+        let milliseconds = current.configuration.timeouts.drainMilliseconds
+        log.write(.info, "draining sessions=\(sessionCount) for at most \(milliseconds)ms")
+        for worker in workers { worker.links.mailbox.send(.drain(nanoseconds: UInt64(milliseconds) * 1_000_000)) }
+        while !workers.allSatisfy(\.isFinished) {
+            guard let signal = signals.next(waitingMilliseconds: 20), signal != SIGHUP else { continue }
+            stop("stopped while draining")
+            return
+        }
+        log.write(.info, "drained \(counts)")
+    }
+
+    private mutating func stop(_ reason: String) {
+        for worker in workers { worker.links.mailbox.send(.stop) }
+        var waits = 0
+        while !workers.allSatisfy(\.isFinished), waits < 100 {
+            _ = signals.next(waitingMilliseconds: 20)
+            waits += 1
+        }
+        log.write(.info, "\(reason) \(counts)")
+    }
+
+    /// Sessions of all workers now.
+    private var sessionCount: UInt64 { sum(.sessions) }
+
+    private func sum(_ counter: Counter) -> UInt64 {
+        workers.reduce(0) { $0 &+ $1.links.counters[counter] }
+    }
+
+    /// What all workers have counted, but for zeros.
+    private var counts: String {
+        Counter.allCases.map { ($0, sum($0)) }.filter { $0.1 != 0 }.map { "\($0.0)=\($0.1)" }.joined(separator: " ")
+    }
+}

@@ -1,0 +1,99 @@
+package import DataPlane
+import Linux
+package import Routes
+
+/// A configuration and its routes as they were read, checked and compiled; nothing of it is in force yet.
+package struct LoadedConfiguration: Sendable {
+    /// What `switchyard.conf` says.
+    package var configuration: Configuration
+    /// The compiled routes.
+    package var table: RouteTable
+    /// How many routes files, routes and names there are.
+    package var fileCount: Int
+    package var routeCount: Int
+    package var nameCount: Int
+    /// Warnings for their author, as text; empty when there are none.
+    package var warnings: String
+    /// From the first read until the table was compiled.
+    package var loadNanoseconds: UInt64
+}
+
+/// Why a configuration cannot be used: all its diagnostics, as text of one or more lines.
+package struct InvalidConfiguration: Error {
+    /// The text; every error names its file, line and column where it has one.
+    package var text: String
+}
+
+extension LoadedConfiguration {
+    /// Reads a configuration file and the routes files that it names. All errors are reported together.
+    package static func load(_ path: String, seed: HashSeed) throws(InvalidConfiguration) -> LoadedConfiguration {
+        let start = monotonicNanoseconds()
+        let file = try readSource(path)
+        let configuration: Configuration
+        var warnings: DiagnosticList
+        do throws(InvalidSource) {
+            (configuration, warnings) = try Configuration.parse(file)
+        } catch {
+            throw InvalidConfiguration(text: error.diagnostics.rendered)
+        }
+        var refusals: [String] = []
+        refusals += UnsupportedFeature.all(in: configuration, file: file)
+
+        let sources = try readRoutes(configuration, of: file, refusals: &refusals)
+        do throws(InvalidSource) {
+            let compiled = try RouteCompiler.compile(sources, seed: seed)
+            warnings.add(contentsOf: compiled.warnings)
+            let table = RouteTable(copying: compiled.image)
+            refusals += UnsupportedFeature.all(in: table.image)
+            guard refusals.isEmpty else { throw InvalidSource(diagnostics: DiagnosticList()) }
+            return LoadedConfiguration(
+                configuration: configuration, table: table,
+                fileCount: sources.count, routeCount: compiled.routeCount, nameCount: compiled.nameCount,
+                warnings: warnings.rendered, loadNanoseconds: monotonicNanoseconds() - start)
+        } catch {
+            let text = error.diagnostics.rendered
+            throw InvalidConfiguration(text: (refusals + (text.isEmpty ? [] : [text])).joined(separator: "\n"))
+        }
+    }
+
+    private static func readSource(_ path: String) throws(InvalidConfiguration) -> SourceFile {
+        do {
+            return SourceFile(path: path, bytes: try readFile(path))
+        } catch {
+            throw InvalidConfiguration(text: "\(path): error: cannot be read: \(error)")
+        }
+    }
+
+    /// The routes files in the order of the configuration; one that two patterns name is read once.
+    private static func readRoutes(
+        _ configuration: Configuration, of file: SourceFile, refusals: inout [String]
+    ) throws(InvalidConfiguration) -> [SourceFile] {
+        var sources: [SourceFile] = []
+        var seen: Set<String> = []
+        for pattern in configuration.routes {
+            let resolved = file.resolve(pattern.pattern)
+            let paths: [String]
+            do {
+                paths = try expandPattern(resolved)
+            } catch {
+                throw InvalidConfiguration(text: "\(file.path):\(pattern.place.line): error: \(resolved): \(error)")
+            }
+            if paths.isEmpty, !pattern.pattern.contains(where: { "*?[".contains($0) }) {
+                refusals.append("\(file.path):\(pattern.place.line): error: there is no file \(resolved)")
+            }
+            for path in paths where seen.insert(path).inserted { sources.append(try readSource(path)) }
+        }
+        return sources
+    }
+}
+
+extension Edge {
+    /// Reads a configuration as a start would; returns its warnings and a summary, as text.
+    package static func check(_ path: String) throws(InvalidConfiguration) -> String {
+        let seed = HashSeed(first: randomBits(), second: randomBits())
+        let loaded = try LoadedConfiguration.load(path, seed: seed)
+        return (loaded.warnings.isEmpty ? "" : loaded.warnings + "\n")
+            + "\(path): ok: \(loaded.configuration.listeners.count) listeners, \(loaded.fileCount) routes files, "
+            + "\(loaded.routeCount) routes, \(loaded.nameCount) names\n"
+    }
+}

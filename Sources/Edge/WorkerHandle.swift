@@ -1,0 +1,55 @@
+import DataPlane
+import Linux
+import Routes
+import Synchronization
+
+/// The control thread's hold on a worker.
+final class WorkerHandle: Sendable {
+    let links: WorkerLinks
+    private let finished = Atomic<Bool>(false)
+
+    init(links: WorkerLinks) { self.links = links }
+
+    /// Whether its thread has ended.
+    var isFinished: Bool { finished.load(ordering: .acquiring) }
+
+    func finish() { finished.store(true, ordering: .releasing) }
+}
+
+/// What a worker's thread needs to begin.
+struct WorkerStart: Sendable {
+    var limits: Limits
+    var table: RouteTable
+    var settings: WorkerSettings
+    var links: WorkerLinks
+    var shared: WorkerShared
+
+    /// Builds the worker on its own thread, so that its memory is its own, and runs it to its end.
+    func run() throws(Errno) {
+        let backend = try EpollBackend(
+            descriptorsMax: limits.descriptorsMax, sessionsMax: limits.sessionsPerWorker,
+            pipesMax: limits.pipesPerWorker)
+        runEpollWorker(
+            backend, sessionsMax: limits.sessionsPerWorker, table: table, settings: settings, links: links,
+            shared: shared)
+    }
+}
+
+extension WorkerSettings {
+    /// What a configuration says of limits and timeouts.
+    init(_ configuration: Configuration) {
+        self.init()
+        let timeouts = configuration.timeouts
+        func nanoseconds(_ milliseconds: UInt32) -> UInt64 { UInt64(milliseconds) * 1_000_000 }
+        sessionsPerSourceMax = Int(configuration.limits.connectionsPerSource)
+        parkedMax = Int(configuration.limits.parked)
+        helloBytesMax = min(Int(configuration.limits.helloBytes), Limits.helloBytesMax)
+        helloNanoseconds = nanoseconds(timeouts.helloMilliseconds)
+        connectNanoseconds = nanoseconds(timeouts.connectMilliseconds)
+        idleNanoseconds = nanoseconds(timeouts.idleMilliseconds)
+        halfCloseNanoseconds = nanoseconds(timeouts.halfCloseMilliseconds)
+        wakeNanoseconds = nanoseconds(timeouts.wakeMilliseconds)
+        heldNanoseconds = nanoseconds(timeouts.heldMilliseconds)
+        logsAccess = configuration.log.hasAccessLines
+    }
+}

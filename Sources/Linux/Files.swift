@@ -1,0 +1,89 @@
+import CLinux
+
+/// Reads a regular file whole; at most `bytesMax` bytes, more is EFBIG.
+package func readFile(_ path: String, bytesMax: Int = 1 << 31) throws(Errno) -> [UInt8] {
+    let descriptor = try check(unsafe clinux_open(path, O_RDONLY, 0))
+    defer { _ = clinux_close(descriptor) }
+
+    let size = try check(clinux_file_size(descriptor))
+    guard size <= bytesMax else { throw Errno(number: EFBIG) }
+    var failure: Int = 0
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+        // The file may shrink or grow while it is read; what is there within the first size is taken.
+        while count < size {
+            // SAFETY: `size - count` bytes are left in the buffer.
+            let result = unsafe clinux_read(descriptor, buffer.baseAddress! + count, size - count)
+            if result == Int(-EINTR) { continue }
+            guard result > 0 else {
+                failure = result
+                return
+            }
+            count += result
+        }
+    }
+    try check(failure)
+    return bytes
+}
+
+/// Writes a file in one step: whoever reads it sees the old content or the new one, also after a crash.
+package func writeFileAtomically(_ path: String, _ bytes: [UInt8]) throws(Errno) {
+    let temporary = path + ".new"
+    let descriptor = try check(unsafe clinux_open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0o644))
+    do throws(Errno) {
+        defer { _ = clinux_close(descriptor) }
+        try writeAll(descriptor, bytes)
+        try check(clinux_fsync(descriptor))
+    } catch {
+        unsafe _ = clinux_unlink(temporary)
+        throw error
+    }
+    try check(unsafe clinux_rename(temporary, path))
+}
+
+/// Writes all bytes to a descriptor, waiting where it must.
+package func writeAll(_ descriptor: Int32, _ bytes: [UInt8]) throws(Errno) {
+    var written = 0
+    while written < bytes.count {
+        // SAFETY: the offset is below the count.
+        let result = unsafe bytes.withUnsafeBytes { buffer in
+            unsafe clinux_write(descriptor, buffer.baseAddress! + written, buffer.count - written)
+        }
+        if result == Int(-EINTR) { continue }
+        if result == Int(-EAGAIN) {
+            _ = clinux_wait_writable(descriptor, -1)
+            continue
+        }
+        written += try check(result)
+    }
+}
+
+/// Removes a file; it is no error if there is none.
+package func removeFile(_ path: String) { unsafe _ = clinux_unlink(path) }
+
+/// Opens a file to append to, made if need be, readable by its owner and group.
+package func openForAppending(_ path: String) throws(Errno) -> Int32 {
+    try check(unsafe clinux_open(path, O_WRONLY | O_CREAT | O_APPEND, 0o640))
+}
+
+/// Makes `descriptor` mean what `other` means, in one step, and closes `other`.
+package func replaceDescriptor(_ descriptor: Int32, with other: Int32) throws(Errno) {
+    try check(clinux_replace_descriptor(descriptor, other))
+    _ = clinux_close(other)
+}
+
+/// The files that a pattern of the shell's kind names, in the order of their names; none is no error.
+package func expandPattern(_ pattern: String) throws(Errno) -> [String] {
+    var result = unsafe glob_t()
+    let status = unsafe glob(pattern, 0, nil, &result)
+    defer { unsafe globfree(&result) }
+
+    guard status != GLOB_NOMATCH else { return [] }
+    guard status == 0 else { throw Errno(number: status == GLOB_NOSPACE ? ENOMEM : EIO) }
+    // SAFETY: glob filled `gl_pathc` strings.
+    return unsafe (0..<Int(result.gl_pathc)).map { unsafe String(cString: result.gl_pathv[$0]!) }
+}
+
+/// Another descriptor for the same open file.
+package func duplicateDescriptor(_ descriptor: Int32) throws(Errno) -> Int32 {
+    try check(clinux_duplicate_descriptor(descriptor))
+}

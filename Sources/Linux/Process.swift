@@ -1,0 +1,80 @@
+import CLinux
+
+/// The number of this process.
+package func processIdentifier() -> Int32 { getpid() }
+
+/// How many processors this process may run on, at least 1.
+package func processorCount() -> Int { max(1, Int(clinux_processor_count())) }
+
+/// Raises the soft limit of open descriptors to the hard one, and returns it.
+package func raiseDescriptorLimit() throws(Errno) -> Int { try check(clinux_raise_descriptor_limit()) }
+
+/// Becomes another user for good, without the right to become anybody else. ENOENT: there is no such user.
+package func becomeUser(_ name: String) throws(Errno) { try check(unsafe clinux_become_user(name)) }
+
+/// Random bits from the kernel.
+package func randomBits() -> UInt64 {
+    var bits: UInt64 = 0
+    // SAFETY: eight bytes are written into eight bytes. getrandom(2) cannot fail for so few, but for an early boot.
+    _ = unsafe clinux_random(&bits, 8)
+    return bits
+}
+
+/// Ends the process at once.
+package func exitProcess(_ status: Int32) -> Never { exit(status) }
+
+/// A broken pipe is an error of the write that finds it, not a signal that ends the process.
+package func ignoreBrokenPipeSignal() { clinux_ignore_sigpipe() }
+
+/// Signals that the edge reads instead of being interrupted by them.
+package struct SignalReader: ~Copyable {
+    private let descriptor: Int32
+
+    /// Blocks the signals for this thread and all that it starts afterwards.
+    package init(_ signals: [Int32]) throws(Errno) {
+        descriptor = try check(unsafe clinux_signal_descriptor(signals, Int32(signals.count)))
+    }
+
+    deinit { _ = clinux_close(descriptor) }
+
+    /// The next signal, or nil when none has come within so many milliseconds (-1: no limit).
+    package func next(waitingMilliseconds: Int32) -> Int32? {
+        _ = clinux_wait_readable(descriptor, waitingMilliseconds)
+        let signal = clinux_read_signal(descriptor)
+        return signal > 0 ? signal : nil
+    }
+}
+
+/// Starts a thread that runs `body` and then ends. `name` has at most 15 bytes (prctl(2), PR_SET_NAME).
+package func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) throws(Errno) {
+    let box = unsafe Unmanaged.passRetained(ThreadBody(name: name, run: body))
+    var thread = pthread_t()
+    var attributes = pthread_attr_t()
+    unsafe pthread_attr_init(&attributes)
+    defer { unsafe pthread_attr_destroy(&attributes) }
+
+    unsafe pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+    // SAFETY: the thread takes the box over, exactly once.
+    let failure = unsafe pthread_create(
+        &thread, &attributes,
+        { argument in
+            let body = unsafe Unmanaged<ThreadBody>.fromOpaque(argument!).takeRetainedValue()
+            _ = unsafe clinux_set_thread_name(body.name)
+            body.run()
+            return nil
+        }, box.toOpaque())
+    guard failure == 0 else {
+        unsafe box.release()
+        throw Errno(number: failure)
+    }
+}
+
+private final class ThreadBody: Sendable {
+    let name: String
+    let run: @Sendable () -> Void
+
+    init(name: String, run: @escaping @Sendable () -> Void) {
+        self.name = name
+        self.run = run
+    }
+}
