@@ -144,7 +144,10 @@ extension Worker where Backend: ~Copyable {
     /// Keeps a session, with its hello, until there is a new table. Its deadline is that of its first wait.
     private mutating func park(_ slot: Int, nanoseconds: UInt64) {
         guard sessions[slot].phase != .parked else { return }
-        guard parkedCount < settings.parkedMax else {
+        let address = sessions[slot].source.address
+        guard parkedCount < settings.parkedMax,
+            parkedSources.acquire(address, limit: settings.parkedPerSourceMax)
+        else {
             refuse(slot, .parkLimit, answers[.internalError], .rejected)
             return
         }
@@ -166,6 +169,7 @@ extension Worker where Backend: ~Copyable {
         if previous >= 0 { sessions[Int(previous)].parkedNext = next } else { parkedHead = next }
         if next >= 0 { sessions[Int(next)].parkedPrevious = previous }
         parkedCount -= 1
+        parkedSources.release(sessions[slot].source.address)
         count.subtract(.parkedNow)
     }
 

@@ -5,12 +5,15 @@ import Wire
 package struct WorkerShared: Sendable {
     /// Sessions by client address.
     package var sources: SourceCounters
+    /// Parked sessions by client address.
+    package var parkedSources: SourceCounters
     /// Random numbers that nobody outside knows; each worker is given its own.
     package var randomSeed: UInt64
 
     /// Builds the shared parts.
-    package init(sources: SourceCounters, randomSeed: UInt64) {
+    package init(sources: SourceCounters, parkedSources: SourceCounters, randomSeed: UInt64) {
         self.sources = sources
+        self.parkedSources = parkedSources
         self.randomSeed = randomSeed
     }
 }
@@ -51,6 +54,7 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
     var tableEpoch: UInt32 = 1
     var count: CounterWriter
     var sources: SourceCountersView
+    var parkedSources: SourceCountersView
     var random: UInt64
     /// The hello that is being looked at; filled and read within one step.
     var hello = ClientHello()
@@ -71,7 +75,8 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
     var state = RunState.running
     private var tableOwner: RouteTable
     let links: WorkerLinks
-    private let sourcesOwner: SourceCounters
+    /// Keeps alive what the views point into.
+    private let shared: WorkerShared
 
     enum RunState: Equatable {
         case running
@@ -99,7 +104,8 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         self.links = links
         count = links.counters.writer
         sources = shared.sources.view
-        sourcesOwner = shared.sources
+        parkedSources = shared.parkedSources.view
+        self.shared = shared
         random = shared.randomSeed
         answers = FixedAnswers(in: &self.backend)
         self.backend.addWake(links.mailbox.wakeDescriptor)

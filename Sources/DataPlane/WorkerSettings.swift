@@ -4,6 +4,8 @@ package struct WorkerSettings: BitwiseCopyable, Sendable {
     package var sessionsPerSourceMax = 256
     /// Sessions of this worker that may wait for a route at once.
     package var parkedMax = 4096
+    /// Parked sessions that one client address may have, over all workers.
+    package var parkedPerSourceMax = 32
     /// Raw bytes that a hello may take, its record headers included.
     package var helloBytesMax = 16 * 1024
     /// From accept until the hello must be whole.

@@ -32,7 +32,7 @@ extension Edge {
         // The old table is held until no worker uses it, so that it is this thread that gives its memory back.
         let previous = current
         current = next
-        let settings = WorkerSettings(next.configuration)
+        let settings = WorkerSettings(next.configuration, workers: limits.workers)
         var numbers: [Int] = []
         for worker in workers {
             worker.links.mailbox.send(.settings(settings))
@@ -49,19 +49,21 @@ extension Edge {
         log.write(.info, "reloaded \(summary(of: next)) \(text(of: changes))")
     }
 
-    /// Waits until every worker routes by the new table, at most for some seconds: a worker that does not answer keeps
-    /// the old table alive by itself.
-    private func waitForWorkers(_ numbers: [Int]) {
+    /// Waits until every worker has acted on the message with its number, at most for some seconds; whether all have.
+    /// A worker that does not answer keeps the old table alive by itself.
+    @discardableResult
+    func waitForWorkers(_ numbers: [Int]) -> Bool {
         let start = monotonicNanoseconds()
         for (worker, number) in zip(workers, numbers) {
-            while !worker.links.mailbox.isAcknowledged(number), !worker.isFinished {
-                guard monotonicNanoseconds() - start < 5_000_000_000 else {
-                    log.write(.error, "a worker has not taken the new table after five seconds")
-                    return
+            while !worker.links.mailbox.isAcknowledged(number) {
+                guard monotonicNanoseconds() - start < 5_000_000_000, !worker.isFinished else {
+                    log.write(.error, "a worker does not answer")
+                    return false
                 }
                 sleepMicroseconds(100)
             }
         }
+        return true
     }
 
     /// Settings that are given to the system once, at start.
@@ -104,6 +106,9 @@ extension Edge {
         for listener in listeners {
             var descriptors: [Int32] = []
             do throws(Errno) {
+                // Two processes of one user may share a port by SO_REUSEPORT: an edge started twice by mistake would
+                // take half of the connections and nobody would know why.
+                try checkUnused(SocketAddress(listener.endpoint))
                 for _ in 0..<limits.workers {
                     descriptors.append(
                         try listen(on: SocketAddress(listener.endpoint), userTimeoutMilliseconds: userMilliseconds))

@@ -19,6 +19,7 @@ package struct Edge: ~Copyable {
     /// The listeners' numbers in the workers, by address.
     var listenerIndexes: [IPEndpoint: UInt32] = [:]
     private let sources: SourceCounters
+    private let parkedSources: SourceCounters
     let signals: SignalReader
     var reloads = 0
     var failedReloads = 0
@@ -56,23 +57,30 @@ package struct Edge: ~Copyable {
         self.signals = signals
         sources = SourceCounters(
             connectionsMax: limits.sessionsPerWorker * limits.workers, keys: (randomBits(), randomBits()))
+        parkedSources = SourceCounters(
+            connectionsMax: Int(current.configuration.limits.parked), keys: (randomBits(), randomBits()))
     }
 
     /// Serves until a signal says to end; the exit status.
     package mutating func run() throws(InvalidConfiguration) -> Int32 {
         let opened = try openListeners(current.configuration.listeners)
         do throws(Errno) {
-            try log.start()
-            try startWorkers()
             if let pidfile = current.configuration.pidfilePath {
                 try writeFileAtomically(pidfile, Array("\(processIdentifier())\n".utf8))
             }
+            // Before the first thread is started: "no new privileges" is a property of each (prctl(2)).
             if let user = current.configuration.user { try becomeUser(user) }
+            try log.start()
+            try startWorkers()
         } catch {
             throw InvalidConfiguration(text: "\(path): error: the edge cannot start: \(error)")
         }
         announce()
         give(opened)
+        guard waitForWorkers(workers.map(\.links.mailbox.sentCountNow)) else {
+            log.flush()
+            return 1
+        }
         log.write(.info, "ready \(summary(of: current))")
 
         let status = serve()
@@ -106,8 +114,10 @@ package struct Edge: ~Copyable {
             log.add(links.log)
             workers.append(handle)
             let start = WorkerStart(
-                limits: limits, table: current.table, settings: WorkerSettings(current.configuration), links: links,
-                shared: WorkerShared(sources: sources, randomSeed: randomBits() | 1))
+                limits: limits, table: current.table,
+                settings: WorkerSettings(current.configuration, workers: limits.workers),
+                userTimeoutMilliseconds: Int32(clamping: current.configuration.timeouts.userMilliseconds), links: links,
+                shared: WorkerShared(sources: sources, parkedSources: parkedSources, randomSeed: randomBits() | 1))
             let log = log
             try startThread("worker-\(number)") {
                 do throws(Errno) {
@@ -124,11 +134,7 @@ package struct Edge: ~Copyable {
 
     private mutating func serve() -> Int32 {
         while true {
-            guard let signal = signals.next(waitingMilliseconds: workers.allSatisfy(\.isFinished) ? 0 : -1) else {
-                if workers.allSatisfy(\.isFinished) { return 1 }
-                continue
-            }
-            switch signal {
+            switch signals.next(waitingMilliseconds: -1) {
             case SIGHUP: reload()
             case SIGTERM:
                 drain()

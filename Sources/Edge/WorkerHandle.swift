@@ -21,6 +21,7 @@ struct WorkerStart: Sendable {
     var limits: Limits
     var table: RouteTable
     var settings: WorkerSettings
+    var userTimeoutMilliseconds: Int32
     var links: WorkerLinks
     var shared: WorkerShared
 
@@ -28,7 +29,7 @@ struct WorkerStart: Sendable {
     func run() throws(Errno) {
         let backend = try EpollBackend(
             descriptorsMax: limits.descriptorsMax, sessionsMax: limits.sessionsPerWorker,
-            pipesMax: limits.pipesPerWorker)
+            pipesMax: limits.pipesPerWorker, userTimeoutMilliseconds: userTimeoutMilliseconds)
         runEpollWorker(
             backend, sessionsMax: limits.sessionsPerWorker, table: table, settings: settings, links: links,
             shared: shared)
@@ -37,12 +38,13 @@ struct WorkerStart: Sendable {
 
 extension WorkerSettings {
     /// What a configuration says of limits and timeouts.
-    init(_ configuration: Configuration) {
+    init(_ configuration: Configuration, workers: Int) {
         self.init()
         let timeouts = configuration.timeouts
         func nanoseconds(_ milliseconds: UInt32) -> UInt64 { UInt64(milliseconds) * 1_000_000 }
         sessionsPerSourceMax = Int(configuration.limits.connectionsPerSource)
-        parkedMax = Int(configuration.limits.parked)
+        parkedMax = (Int(configuration.limits.parked) + workers - 1) / workers
+        parkedPerSourceMax = Int(configuration.limits.parkedPerSource)
         helloBytesMax = min(Int(configuration.limits.helloBytes), Limits.helloBytesMax)
         helloNanoseconds = nanoseconds(timeouts.helloMilliseconds)
         connectNanoseconds = nanoseconds(timeouts.connectMilliseconds)

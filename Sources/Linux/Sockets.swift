@@ -50,6 +50,17 @@ package func listen(on address: SocketAddress, userTimeoutMilliseconds: Int32) t
     }
 }
 
+/// Fails with EADDRINUSE when a socket listens on the address already, also one that would share it.
+package func checkUnused(_ address: SocketAddress) throws(Errno) {
+    let descriptor = try check(clinux_socket(address.family))
+    defer { _ = clinux_close(descriptor) }
+
+    try setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
+    if address.family == AF_INET6 { try setOption(descriptor, Int32(IPPROTO_IPV6), Int32(IPV6_V6ONLY), 1) }
+    // SAFETY: the address is as long as it says.
+    try check(unsafe address.withKernelAddress { unsafe clinux_bind(descriptor, $0, $1) })
+}
+
 private func setOption(_ descriptor: Int32, _ level: Int32, _ option: Int32, _ value: Int32) throws(Errno) {
     try check(clinux_set_option(descriptor, level, option, value))
 }

@@ -49,7 +49,7 @@ package struct HelloLimits: BitwiseCopyable, Equatable, Sendable {
     /// real post-quantum hello pass that came in records of one byte.
     package var recordsMax: UInt32
 
-    package init(bytesMax: UInt32 = 16 * 1024, recordsMax: UInt32 = 2048) {
+    package init(bytesMax: UInt32 = 16 * 1024, recordsMax: UInt32 = 2560) {
         self.bytesMax = bytesMax
         self.recordsMax = recordsMax
     }

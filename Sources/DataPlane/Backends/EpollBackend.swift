@@ -18,9 +18,14 @@ package import Linux
     // SAFETY: `eventsMax` entries that the kernel fills; freed in deinit.
     private let events: UnsafeMutablePointer<epoll_event>
     private static let eventsMax = 256
+    private let userTimeoutMilliseconds: Int32
 
     /// `descriptorsMax`: the process's limit, every descriptor is below it. `sessionsMax` bounds buffers and completions.
-    package init(descriptorsMax: Int, sessionsMax: Int, pipesMax: Int) throws(Errno) {
+    /// `userTimeoutMilliseconds`: how long an origin may leave bytes unacknowledged (TCP_USER_TIMEOUT).
+    package init(
+        descriptorsMax: Int, sessionsMax: Int, pipesMax: Int, userTimeoutMilliseconds: Int32 = 30_000
+    ) throws(Errno) {
+        self.userTimeoutMilliseconds = userTimeoutMilliseconds
         epoll = try check(clinux_epoll_create())
         sockets = Region(capacity: descriptorsMax)
         buffers = BufferPool(capacity: 2 * sessionsMax + 64)
@@ -111,7 +116,10 @@ package import Linux
     package mutating func connect(_ owner: Token, to address: SocketAddress, sending bytes: BufferSlice) -> Int32 {
         let descriptor = clinux_socket(address.family)
         guard descriptor >= 0 else { return descriptor }
-        if address.family != AF_UNIX { _ = clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
+        if address.family != AF_UNIX {
+            _ = clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+            _ = clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, userTimeoutMilliseconds)
+        }
 
         adopt(descriptor, owner: owner, mayHaveBytes: false)
         sockets[Int(descriptor)].writing = .connect

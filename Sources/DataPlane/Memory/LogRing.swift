@@ -43,7 +43,12 @@ import Synchronization
             let count = min(end - start, Self.bytesMax - place)
             // SAFETY: the bytes between tail and head are the reader's.
             let written = unsafe clinux_write(descriptor, memory + place, count)
-            if written == Int(-EINTR) || written == Int(-EAGAIN) { continue }
+            if written == Int(-EINTR) { continue }
+            if written == Int(-EAGAIN) {
+                // Somebody has made our standard error non-blocking: waiting is this thread's business.
+                _ = clinux_wait_writable(descriptor, -1)
+                continue
+            }
             guard written > 0 else {
                 tail.store(end, ordering: .releasing)
                 return false

@@ -46,6 +46,9 @@ package final class Mailbox: Sendable {
     /// Whether the worker has acted on the message with this number and all before it.
     package func isAcknowledged(_ number: Int) -> Bool { acknowledgedCount.load(ordering: .acquiring) >= number }
 
+    /// The number of the last message.
+    package var sentCountNow: Int { sentCount.load(ordering: .relaxed) }
+
     /// The messages since the last call. For the worker.
     package func take() -> [WorkerMessage] {
         messages.withLock { list in
