@@ -36,7 +36,7 @@ extension EndToEnd {
                 "listen tls 127.0.0.1:443\nroutes routes.d/*.routes\n",
                 routes: "a.example 127.0.0.1:9\nb.example 127.0.0.1\na.example 127.0.0.1:10\n")
             #expect(result.ending == .status(1), "\(result.everything)")
-            for place in ["test.routes:2:11: error: ", "test.routes:3:1: error: ", "test.routes:1:1: note: "]
+            for place in ["test.routes:2:20: error: ", "test.routes:3:1: error: ", "test.routes:1:1: note: "]
             {
                 #expect(result.errors.contains(place), "no '\(place)' in:\n\(result.errors)")
             }
