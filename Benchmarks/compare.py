@@ -78,9 +78,11 @@ def present(kind, options):
 def cores(options):
     """The routers' cores and those of load and backend.
 
-    By default they are kept apart: a router that shares its core with the load is charged for the cache lines and
-    wake-ups that the load costs it, by a different amount in every round. On two cores, apart means that the
-    medians of two runs agree to a few per cent, where without pinning they differ by ten and more.
+    By default they are kept apart: where they share, it is the scheduler's choice of the minute whether a router is
+    woken on the core where its bytes are in the cache, and whether it runs beside the load or in turns with it. Both
+    change what is charged to it. Apart, every router gets the same conditions in every round, and 'busy' says how
+    much of its core it used; the price is that on two cores load and backend share one and are often the brake, so
+    the rates say less than the CPU times.
     """
     everything = sorted(os.sched_getaffinity(0))
     if options.pin == "none" or len(everything) < 2:
@@ -166,7 +168,7 @@ class Comparison:
 
     def run(self, names):
         backend_workers = self.load_threads
-        harness.start_backend(self.options.backends, self.backend_port, self.load_cpus, backend_workers)
+        backend = harness.start_backend(self.options.backends, self.backend_port, self.load_cpus, backend_workers)
         routers = {name: self.router(name) for name in names}
         for name, router in routers.items():
             router.start()
@@ -186,6 +188,7 @@ class Comparison:
                     self.samples.append(sample)
                     if sample["wrong"]:
                         self.failures.append(f"{name}, {kind}, round {turn + 1}: {sample['wrong']} sessions went wrong")
+            harness.check_backend(backend, self.options.backends, self.backend_port)
             print(f"round {turn + 1} of {self.options.rounds} done", file=sys.stderr)
         for router in routers.values():
             router.stop()

@@ -169,6 +169,17 @@ def start_backend(count, port, cpus=None, workers=1):
     return process
 
 
+def check_backend(process, count, port):
+    """Raises when the backend is to blame for what went wrong, not the router."""
+    if process.poll() is not None:
+        raise Failed(f"the backend ended with status {process.returncode}: the run proves nothing")
+    for index in range(count):
+        with socket.socket() as probe_socket:
+            probe_socket.settimeout(2)
+            if probe_socket.connect_ex((backend_address(index), port)) != 0:
+                raise Failed(f"the backend does not answer at {backend_address(index)}:{port}: the run proves nothing")
+
+
 def load_command(work, port, **options):
     command = [os.path.join(BIN, "load"), work, "--connect", f"127.0.0.1:{port}", "--json"]
     for key, value in options.items():
@@ -234,7 +245,7 @@ routes bench.routes
 workers {workers}
 io {io}
 log stderr access=off
-limit connections={connections} per-source=9000
+limit connections={connections} per-source={connections}
 """
     if timeout:
         text += f"timeout {timeout}\n"
@@ -437,6 +448,19 @@ def memory_bytes(pid):
 
 def descriptor_count(pid):
     return sum(len(os.listdir(f"/proc/{member}/fd")) for member in tree(pid))
+
+
+def descriptor_kinds(pid):
+    """How many of the tree's descriptors are sockets, pipe ends, and anything else."""
+    kinds = {"socket": 0, "pipe": 0, "other": 0}
+    for member in tree(pid):
+        for descriptor in os.listdir(f"/proc/{member}/fd"):
+            try:
+                kind = os.readlink(f"/proc/{member}/fd/{descriptor}").partition(":")[0]
+            except OSError:
+                continue  # closed meanwhile
+            kinds[kind if kind in kinds else "other"] += 1
+    return kinds
 
 
 def machine():

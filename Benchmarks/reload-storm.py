@@ -104,7 +104,7 @@ class Storm:
 
     def start(self):
         options = self.options
-        harness.start_backend(options.backends, self.backend_port)
+        self.backend = harness.start_backend(options.backends, self.backend_port)
         self.write_routes(0)
         if options.router == "relay":
             command = [os.path.join(harness.BIN, "relay"), "--listen", f"127.0.0.1:{self.port}", "--routes", self.routes_path]
@@ -230,6 +230,7 @@ def main():
           f"{memory[-1] / 2**20:.1f} at the end ({growth:+.1f})")
     for line in wrong:
         print("WRONG:", line)
+    harness.check_backend(storm.backend, options.backends, storm.backend_port)
     if options.output:
         with open(options.output, "w") as file:
             json.dump({"machine": harness.machine(), "load": report, "memory": memory, "reload_seconds": storm.reload_times,

@@ -6,7 +6,8 @@ import Wire
 enum RoutesBenchmark {
     private static let lookupCount = 2_000_000
 
-    /// Measures tables with so many routes: nine in ten exact names, the others wildcards, one IPv4 target each.
+    /// Measures tables with so many routes: nine in ten exact names, the others wildcards, one IPv4 target
+    /// each.
     static func measure(routeCount: Int, seed: HashSeed) -> BenchmarkResult {
         let text = routesText(count: routeCount, changed: false)
         let textBytes = text.count
@@ -21,7 +22,8 @@ enum RoutesBenchmark {
         let (resident, peak) = memory(file, seed)
         let image = compile(file, seed).image
         let changed = compile(
-            SourceFile(path: "benchmark.routes", bytes: routesText(count: routeCount, changed: true)), seed).image
+            SourceFile(path: "benchmark.routes", bytes: routesText(count: routeCount, changed: true)), seed
+        ).image
 
         let start = now()
         precondition(RouteChanges(from: image.span.rawBytes, to: image.span.rawBytes).isEmpty, "no change")
@@ -82,7 +84,9 @@ enum RoutesBenchmark {
     }
 
     /// Nanoseconds of one look-up with route and target, over names in random order.
-    private static func lookupNanoseconds(_ image: [UInt8], _ routeCount: Int, _ kind: RouteMatch.Kind) -> Double {
+    private static func lookupNanoseconds(_ image: [UInt8], _ routeCount: Int, _ kind: RouteMatch.Kind)
+        -> Double
+    {
         // The names lie one after the other, so that reading them costs the same for every table size.
         var names: [UInt8] = []
         var ends: [Int] = []

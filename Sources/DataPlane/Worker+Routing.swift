@@ -7,7 +7,7 @@ extension Worker where Backend: ~Copyable {
     /// Looks a session's name up in the table of now, and goes where the route says. Called when the hello is whole, and
     /// again for parked sessions when there is a new table.
     mutating func route(_ slot: Int) {
-        let match = RouteImage.find(labels.bytes(sessions[slot].label), in: table.image)
+        let match = findRoute(slot)
         sessions[slot].match = match.kind
         guard match.kind != .none else {
             let hasName = sessions[slot].label != .none
@@ -32,6 +32,13 @@ extension Worker where Backend: ~Copyable {
             sessions[slot].resets = .client
             end(slot, .rejected)
         }
+    }
+
+    /// The route of a session's name, or the default one of a session without a name.
+    private func findRoute(_ slot: Int) -> RouteMatch {
+        let label = sessions[slot].label
+        guard label != .none else { return RouteImage.defaultMatch(in: table.image) }
+        return RouteImage.find(labels.bytes(label), in: table.image)
     }
 
     // MARK: Targets
@@ -127,8 +134,7 @@ extension Worker where Backend: ~Copyable {
             route(slot)
             return
         }
-        let match = RouteImage.find(labels.bytes(sessions[slot].label), in: table.image)
-        connect(slot, RouteImage.route(match.routeIndex, in: table.image))
+        connect(slot, RouteImage.route(findRoute(slot).routeIndex, in: table.image))
     }
 
     /// xorshift64*: cheap, and good enough to spread sessions over targets.

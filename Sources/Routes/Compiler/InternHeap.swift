@@ -1,7 +1,7 @@
 /// Bytes strings one after the other, in which recently added ones are found again.
 ///
-/// Only the most recent string of each hash place is remembered: what operators repeat (one wake socket, one set of
-/// options) is stored once, and a million different strings cost no table of a million entries.
+/// Only the most recent string of each hash place is remembered: what operators repeat (one wake socket, one
+/// set of options) is stored once, and a million different strings cost no table of a million entries.
 struct InternHeap {
     /// All strings.
     private(set) var bytes: [UInt8] = []
@@ -12,7 +12,8 @@ struct InternHeap {
     private static let placeCount = 4_096
     private static let seed = HashSeed(first: 0, second: 0)
 
-    /// The offset of a string with these bytes, which is appended unless it was seen lately. Not for empty strings.
+    /// The offset of a string with these bytes, which is appended unless it was seen lately. Not for empty
+    /// strings.
     mutating func intern(_ source: RawSpan, _ range: Range<Int>) -> UInt32 {
         precondition(!range.isEmpty, "an interned string is not empty")
         let place = Int(NameHash.hash(source, range, seed: Self.seed) % UInt64(Self.placeCount))
@@ -28,7 +29,8 @@ struct InternHeap {
     }
 
     private func isEqual(at offset: Int, _ source: RawSpan, _ range: Range<Int>) -> Bool {
-        for index in 0..<range.count where bytes[offset + index] != source.word8(at: range.lowerBound + index) {
+        for index in 0..<range.count where bytes[offset + index] != source.word8(at: range.lowerBound + index)
+        {
             return false
         }
         return true

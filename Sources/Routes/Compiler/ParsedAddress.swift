@@ -28,7 +28,9 @@ enum ParsedAddress {
         }
         guard range.count <= TargetAddress.pathBytesMax else {
             throw GrammarError(
-                range, "the path has \(range.count) bytes; a unix socket's has at most \(TargetAddress.pathBytesMax)")
+                range,
+                "the path has \(range.count) bytes; a unix socket's has at most \(TargetAddress.pathBytesMax)"
+            )
         }
         return range
     }

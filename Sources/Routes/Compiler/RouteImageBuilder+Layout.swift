@@ -2,7 +2,8 @@ import Wire
 
 /// Sorting the names and writing the image.
 extension RouteImageBuilder {
-    /// Orders the slots by tag; equal tags keep the order of the source. Must run before `duplicates` and `image`.
+    /// Orders the slots by tag; equal tags keep the order of the source. Must run before `duplicates` and
+    /// `image`.
     ///
     /// A radix sort in three passes of eleven bits: time is linear, and memory is walked through in order.
     mutating func sortEntries() {
@@ -27,7 +28,8 @@ extension RouteImageBuilder {
         entries = source
     }
 
-    /// Pairs of entries with the same key, as offsets in `names`: the first of the source, and each later one.
+    /// Pairs of entries with the same key, as offsets in `names`: the first of the source, and each later
+    /// one.
     func duplicates() -> [(first: Int, second: Int)] {
         var found: [(first: Int, second: Int)] = []
         var start = 0
@@ -71,8 +73,8 @@ extension RouteImageBuilder {
         max(Int(((entry >> 32) * UInt64(bucketCount)) >> 32), last + 1)
     }
 
-    /// Writes the image and gives back the builder's memory. nil when it would pass 4 GiB, which offsets of 32 bits
-    /// cannot reach.
+    /// Writes the image and gives back the builder's memory. nil when it would pass 4 GiB, which offsets of
+    /// 32 bits cannot reach.
     mutating func image() -> [UInt8]? {
         typealias Header = RouteImageLayout.Header
         let bucketCount = max(1, entries.count * 4 / 3)
@@ -97,7 +99,8 @@ extension RouteImageBuilder {
         span.store64(UInt64(total), at: Header.imageBytes)
         let small: [(Int, Int)] = [
             (Header.version, Int(RouteImageLayout.version)), (Header.fileCount, counts.files),
-            (Header.bucketCount, bucketCount), (Header.slotCount, slotCount), (Header.nameCount, entries.count),
+            (Header.bucketCount, bucketCount), (Header.slotCount, slotCount),
+            (Header.nameCount, entries.count),
             (Header.wildcardCount, counts.wildcards), (Header.routeCount, counts.routes),
             (Header.optionsCount, counts.options), (Header.targetCount, counts.targets),
             (Header.defaultRoute, Int(defaultRoute ?? RouteImageLayout.none)),

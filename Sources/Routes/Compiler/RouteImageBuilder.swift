@@ -15,6 +15,8 @@ struct RouteImageBuilder {
     private var targets: [UInt32] = []
     private var options = InternHeap()
     private var strings = InternHeap()
+    /// The record of a route without options, once there was one: most routes have none.
+    private var plainOptions: (index: UInt32, digest: UInt64)?
     /// Offset and length of each file's path.
     private var files: [UInt32] = []
 
@@ -53,7 +55,8 @@ struct RouteImageBuilder {
         files.append(UInt32(bytes.count))
     }
 
-    /// Makes room for so many more routes with one name and one target, to spare copies while the arrays grow.
+    /// Makes room for so many more routes with one name and one target, to spare copies while the arrays
+    /// grow.
     mutating func reserve(routes count: Int, nameBytes: Int) {
         entries.reserveCapacity(entries.count + count)
         routes.reserveCapacity(routes.count + 4 * count)
@@ -117,7 +120,8 @@ struct RouteImageBuilder {
         routes.append(UInt64(targetStart) | UInt64(optionsIndex) << 32)
         routes.append(
             UInt64(totalWeight) | count << 32 | UInt64(action.rawValue) << 40
-                | UInt64(parsed.balance.rawValue) << 48 | UInt64(min(backupCount, Route.targetCountMax)) << 56)
+                | UInt64(parsed.balance.rawValue) << 48 | UInt64(min(backupCount, Route.targetCountMax)) << 56
+        )
         routes.append(UInt64(UInt32(truncatingIfNeeded: line)) | UInt64(files.count / 2 - 1) << 32)
     }
 
@@ -167,6 +171,15 @@ struct RouteImageBuilder {
     }
 
     private mutating func store(_ parsed: ParsedOptions, source: RawSpan) -> (index: UInt32, digest: UInt64) {
+        if !parsed.hasAny, let plainOptions { return plainOptions }
+        let stored = storeRecord(parsed, source: source)
+        if !parsed.hasAny { plainOptions = stored }
+        return stored
+    }
+
+    private mutating func storeRecord(
+        _ parsed: ParsedOptions, source: RawSpan
+    ) -> (index: UInt32, digest: UInt64) {
         typealias Field = RouteImageLayout.OptionsField
         var record = OptionsRecord()
         record.set(parsed)

@@ -31,7 +31,8 @@ extension RouteParser {
         }
     }
 
-    /// Finds a name again in the line of its route: places are not kept for a million names of which none is needed.
+    /// Finds a name again in the line of its route: places are not kept for a million names of which none is
+    /// needed.
     private func place(
         of key: [UInt8], route: Int, occurrence: Int
     ) -> (fileIndex: Int, place: SourcePlace)? {

@@ -2,13 +2,14 @@ import Wire
 
 /// The first word of a route: its names.
 extension RouteParser {
-    /// Parses names that commas separate.
-    mutating func parseNames(_ word: Range<Int>, _ bytes: Span<UInt8>) {
+    /// Parses names that commas separate. False when the last one is missing: then the next word probably is
+    /// a name, and to judge the rest of the line would only confuse.
+    mutating func parseNames(_ word: Range<Int>, _ bytes: Span<UInt8>) -> Bool {
         var start = word.lowerBound
         while true {
             let end = firstIndex(of: UInt8(ascii: ","), bytes, start..<word.upperBound) ?? word.upperBound
             parseName(start..<end, in: word, bytes)
-            if end == word.upperBound { return }
+            if end == word.upperBound { return start < end }
             start = end + 1
         }
     }
@@ -16,8 +17,10 @@ extension RouteParser {
     private mutating func parseName(_ range: Range<Int>, in word: Range<Int>, _ bytes: Span<UInt8>) {
         guard !range.isEmpty else {
             let isLast = range.lowerBound == word.upperBound && word.count > 1
-            report(GrammarError(
-                range, "a name is missing here", hint: isLast ? "names are separated by commas without blanks" : nil))
+            report(
+                GrammarError(
+                    range, "a name is missing here",
+                    hint: isLast ? "names are separated by commas without blanks" : nil))
             return
         }
         guard bytes[range.lowerBound] == UInt8(ascii: "*") else {
@@ -29,9 +32,10 @@ extension RouteParser {
         } else if range.count > 2, bytes[range.lowerBound + 1] == UInt8(ascii: ".") {
             addName(range.lowerBound + 2..<range.upperBound, isWildcard: true, bytes)
         } else {
-            report(GrammarError(
-                range, "\(quoted(bytes, range)) is not a wildcard",
-                hint: "a star stands for one whole label at the start: *.example.org"))
+            report(
+                GrammarError(
+                    range, "\(quoted(bytes, range)) is not a wildcard",
+                    hint: "a star stands for one whole label at the start: *.example.org"))
         }
     }
 
@@ -125,7 +129,8 @@ extension RouteParser {
                 byte, "a star stands for one whole label at the start", hint: "*.example.org")
         case UInt8(ascii: ":"):
             return GrammarError(
-                byte, "a name has no port and no scheme", hint: "all names share the ports that `listen` opens")
+                byte, "a name has no port and no scheme",
+                hint: "all names share the ports that `listen` opens")
         case UInt8(ascii: "="):
             return GrammarError(byte, "an option stands where the names belong", hint: "options come last")
         case UInt8(ascii: ";"):

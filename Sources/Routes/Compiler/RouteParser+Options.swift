@@ -112,20 +112,23 @@ extension RouteParser {
         _ options: ParsedOptions, action: Route.Action, targets: Range<Int>, _ bytes: Span<UInt8>
     ) {
         if action == .asleep, options.places[ParsedOptions.Name.wake.rawValue].isEmpty {
-            report(GrammarError(
-                targets, "an `asleep` route needs `wake=`", hint: "wake=unix:/run/yardmaster/wake.sock"))
+            report(
+                GrammarError(
+                    targets, "an `asleep` route needs `wake=`", hint: "wake=unix:/run/yardmaster/wake.sock"))
         }
         guard options.hasAny else { return }
         for name in ParsedOptions.Name.allCases where !name.applies(to: action) {
             let place = options.places[name.rawValue]
             if place.isEmpty { continue }
             if action == .targets {
-                report(GrammarError(
-                    place, "`\(name.text)=` belongs to `asleep` routes, this one has targets"))
+                report(
+                    GrammarError(
+                        place, "`\(name.text)=` belongs to `asleep` routes, this one has targets"))
             } else {
-                report(GrammarError(
-                    place, "`\(name.text)=` has no effect on a route without targets",
-                    hint: "\(quoted(bytes, targets)) allows: " + Self.options(of: action)))
+                report(
+                    GrammarError(
+                        place, "`\(name.text)=` has no effect on a route without targets",
+                        hint: "\(quoted(bytes, targets)) allows: " + Self.options(of: action)))
             }
         }
     }

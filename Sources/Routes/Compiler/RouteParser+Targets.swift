@@ -6,8 +6,9 @@ extension RouteParser {
         ("asleep", .asleep), ("held", .held), ("reject", .reject), ("reset", .reset),
     ]
 
-    /// Parses the targets, adds them to the builder, and tells the route's action.
-    mutating func parseTargets(_ word: Range<Int>, _ bytes: Span<UInt8>) -> Route.Action {
+    /// Parses the targets, adds them to the builder, and tells the route's action. nil when the last one is
+    /// missing: then the rest of the line is not judged.
+    mutating func parseTargets(_ word: Range<Int>, _ bytes: Span<UInt8>) -> Route.Action? {
         if let action = Self.action(word, bytes) { return action }
         lineTargets.removeAll(keepingCapacity: true)
         var start = word.lowerBound
@@ -17,9 +18,11 @@ extension RouteParser {
             if end == word.upperBound { break }
             start = end + 1
         }
+        if start == word.upperBound { return nil }
         if builder.targetCount > Route.targetCountMax {
-            report(GrammarError(
-                word, "\(builder.targetCount) targets in one route, more than \(Route.targetCountMax)"))
+            report(
+                GrammarError(
+                    word, "\(builder.targetCount) targets in one route, more than \(Route.targetCountMax)"))
         }
         let weights = builder.weights
         if weights.total == 0, weights.backups == 0, builder.targetCount > 0 {
@@ -40,9 +43,10 @@ extension RouteParser {
     private mutating func parseTarget(_ range: Range<Int>, in word: Range<Int>, _ bytes: Span<UInt8>) {
         guard !range.isEmpty else {
             let isLast = range.lowerBound == word.upperBound && word.count > 1
-            report(GrammarError(
-                range, "a target is missing here",
-                hint: isLast ? "targets are separated by commas without blanks" : nil))
+            report(
+                GrammarError(
+                    range, "a target is missing here",
+                    hint: isLast ? "targets are separated by commas without blanks" : nil))
             return
         }
         do throws(GrammarError) {
@@ -61,8 +65,8 @@ extension RouteParser {
         }
     }
 
-    /// Where the address ends and what stands behind the `@`. A path may hold `@` itself: there only what looks like a
-    /// weight or is `backup` counts.
+    /// Where the address ends and what stands behind the `@`. A path may hold `@` itself: there only what
+    /// looks like a weight or is `backup` counts.
     private static func splitShare(_ range: Range<Int>, _ bytes: Span<UInt8>) -> (Range<Int>, Range<Int>?) {
         guard let at = lastIndex(of: UInt8(ascii: "@"), bytes, range) else { return (range, nil) }
         let share = at + 1..<range.upperBound
@@ -108,10 +112,13 @@ extension RouteParser {
         if let equals = firstIndex(of: UInt8(ascii: "="), bytes, range) {
             let key = text(bytes, range.lowerBound..<equals)
             if ParsedOptions.Name.allCases.contains(where: { $0.text == key }) {
-                return GrammarError(range, "an option stands where the target belongs", hint: "options come last")
+                return GrammarError(
+                    range, "an option stands where the target belongs", hint: "options come last")
             }
         }
-        let hasPunctuation = range.contains { bytes[$0] == UInt8(ascii: ".") || bytes[$0] == UInt8(ascii: ":") }
+        let hasPunctuation = range.contains {
+            bytes[$0] == UInt8(ascii: ".") || bytes[$0] == UInt8(ascii: ":")
+        }
         guard !hasPunctuation, range == word else { return error }
         let near = Suggestion.nearest(to: text(bytes, range), among: actions.map(\.word))
         guard let near else { return error }
@@ -120,7 +127,9 @@ extension RouteParser {
 
     private mutating func checkRepetition(_ digest: UInt64, _ range: Range<Int>, _ bytes: Span<UInt8>) {
         if lineTargets.contains(digest) {
-            warn(range, "the target \(quoted(bytes, range)) is listed twice", hint: "give it one weight instead")
+            warn(
+                range, "the target \(quoted(bytes, range)) is listed twice",
+                hint: "give it one weight instead")
         }
         // Over the limit the line is refused anyway: a hostile one must not make this quadratic.
         if lineTargets.count < Route.targetCountMax { lineTargets.append(digest) }

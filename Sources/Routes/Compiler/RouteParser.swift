@@ -2,9 +2,9 @@ import Wire
 
 /// Parses routes files line by line into a `RouteImageBuilder`.
 ///
-/// On the happy path nothing is allocated but the builder's own arrays: words are ranges of the text, and no String
-/// is made. After an error the parser goes on with the next word or line, so that all errors are reported; the
-/// builder's content is then of no use, and is dropped.
+/// On the happy path nothing is allocated but the builder's own arrays: words are ranges of the text, and no
+/// String is made. After an error the parser goes on with the next word or line, so that all errors are
+/// reported; the builder's content is then of no use, and is dropped.
 struct RouteParser {
     let files: [SourceFile]
     var builder: RouteImageBuilder
@@ -15,8 +15,8 @@ struct RouteParser {
     var fileIndex = 0
     var scanner = LineScanner()
 
-    /// For each route, where its line begins in its file; with the file's index in the upper bits. Only duplicates
-    /// need it: the image holds line numbers but no offsets.
+    /// For each route, where its line begins in its file; with the file's index in the upper bits. Only
+    /// duplicates need it: the image holds line numbers but no offsets.
     private(set) var lineStarts: [UInt64] = []
     static let fileIndexShift: UInt64 = 40
 
@@ -60,18 +60,20 @@ struct RouteParser {
         guard let names = scanner.nextWord(in: bytes), isSound(bytes) else { return }
         lineStarts.append(UInt64(fileIndex) << Self.fileIndexShift | UInt64(scanner.lineStart))
         builder.beginRoute()
-        parseNames(names, bytes)
         var options = ParsedOptions()
+        guard parseNames(names, bytes) else {
+            endRoute(.reject, options, bytes)
+            return
+        }
         guard let targets = scanner.nextWord(in: bytes) else {
             reportMissingTarget(names, bytes)
             endRoute(.reject, options, bytes)
             return
         }
-        guard isSound(bytes) else {
+        guard isSound(bytes), let action = parseTargets(targets, bytes) else {
             endRoute(.reject, options, bytes)
             return
         }
-        let action = parseTargets(targets, bytes)
         while let option = scanner.nextWord(in: bytes) {
             guard isSound(bytes) else { break }
             parseOption(option, into: &options, bytes)
@@ -86,11 +88,12 @@ struct RouteParser {
 
     private mutating func reportMissingTarget(_ names: Range<Int>, _ bytes: Span<UInt8>) {
         let isDirective = ConfigurationDirective(rawValue: text(bytes, names)) != nil
-        report(GrammarError(
-            names.upperBound..<names.upperBound, "a route needs a target behind its names",
-            hint: isDirective
-                ? "\(quoted(bytes, names)) is a directive of switchyard.conf"
-                : "write an address, or one of asleep, held, reject, reset"))
+        report(
+            GrammarError(
+                names.upperBound..<names.upperBound, "a route needs a target behind its names",
+                hint: isDirective
+                    ? "\(quoted(bytes, names)) is a directive of switchyard.conf"
+                    : "write an address, or one of asleep, held, reject, reset"))
     }
 
     /// False when the line itself is at fault; the rest of it is then not looked at.

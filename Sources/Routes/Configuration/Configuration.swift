@@ -24,36 +24,42 @@ package struct Configuration: Sendable {
         package var pattern: String
         /// Where it stands.
         package var place: SourcePlace
+
+        /// A pattern from its parts.
+        package init(pattern: String, place: SourcePlace) {
+            self.pattern = pattern
+            self.place = place
+        }
     }
 
     /// Open ports, in the order of the file; no two with one address; at least one.
-    package internal(set) var listeners: [Listener] = []
+    package var listeners: [Listener] = []
     /// Which routes files are read, in the order of the file.
-    package internal(set) var routes: [RoutesPattern] = []
+    package var routes: [RoutesPattern] = []
     /// Worker threads.
-    package internal(set) var workers = WorkerCount.automatic
+    package var workers = WorkerCount.automatic
     /// The interface to the kernel.
-    package internal(set) var inputOutput = InputOutput.automatic
+    package var inputOutput = InputOutput.automatic
     /// Path of the control socket; nil is none. At most 107 bytes long.
-    package internal(set) var controlPath: String? = "/run/switchyard/control.sock"
+    package var controlPath: String? = "/run/switchyard/control.sock"
     /// Where metrics are served; nil is nowhere.
-    package internal(set) var metrics: IPEndpoint?
+    package var metrics: IPEndpoint?
     /// Path of the file with the process number; nil is none.
-    package internal(set) var pidfilePath: String?
+    package var pidfilePath: String?
     /// Name of the user that the process becomes once its ports are bound; nil: it stays who it is.
-    package internal(set) var user: String?
+    package var user: String?
     /// The log.
-    package internal(set) var log = LogSettings()
+    package var log = LogSettings()
     /// Upper bounds.
-    package internal(set) var limits = ConfigurationLimits()
+    package var limits = ConfigurationLimits()
     /// Upper bounds of time.
-    package internal(set) var timeouts = ConfigurationTimeouts()
+    package var timeouts = ConfigurationTimeouts()
     /// Which clients may connect.
-    package internal(set) var sources = SourceRules()
+    package var sources = SourceRules()
 
-    /// Where each setting stands that the file has: by directive, or for `limit`, `timeout` and `log` by directive and
-    /// key, as in `limit parked`.
-    package internal(set) var places: [String: SourcePlace] = [:]
+    /// Where each setting stands that the file has: by directive, or for `limit`, `timeout` and `log` by
+    /// directive and key, as in `limit parked`.
+    package var places: [String: SourcePlace] = [:]
 
     /// All defaults, no listener; what a parse begins with.
     package init() {}

@@ -10,4 +10,7 @@ package struct ConfigurationLimits: Hashable, Sendable {
     package var parkedPerSource: UInt32 = 32
     /// Longest ClientHello, in bytes, with its record headers: 1 KiB…64 KiB.
     package var helloBytes: UInt32 = 16_384
+
+    /// The defaults.
+    package init() {}
 }

@@ -49,6 +49,10 @@ extension ConfigurationParser {
                 configuration[keyPath: bound.field] = try Self.value(of: option, bound, line, bytes)
             } catch {
                 report(error)
+                // Only values that were read are compared with each other.
+                if error.notes.isEmpty {
+                    configuration.places["\(line.directive.rawValue) \(option.key)"] = nil
+                }
             }
         }
     }
@@ -75,8 +79,10 @@ extension ConfigurationParser {
             let value = equals + 1..<word.upperBound
             if !known.contains(key) {
                 let range = word.lowerBound..<equals
-                report(GrammarError(
-                    range, "unknown option \(quoted(bytes, range))", hint: Suggestion.hint(for: key, among: known)))
+                report(
+                    GrammarError(
+                        range, "unknown option \(quoted(bytes, range))",
+                        hint: Suggestion.hint(for: key, among: known)))
             } else if value.isEmpty {
                 report(GrammarError(value, "a value is missing behind `\(key)=`"))
             } else if let first = found.first(where: { $0.key == key }) {

@@ -8,7 +8,8 @@ extension ConfigurationParser {
                 kindWord, "unknown kind of listener \(quoted(bytes, kindWord))",
                 hint: isAddress
                     ? "say first what is spoken there: listen tls \(text(bytes, kindWord))"
-                    : Suggestion.hint(for: text(bytes, kindWord), among: Listener.Kind.allCases.map(\.rawValue)))
+                    : Suggestion.hint(
+                        for: text(bytes, kindWord), among: Listener.Kind.allCases.map(\.rawValue)))
         }
         guard line.arguments.count > 1 else {
             throw GrammarError(
@@ -20,10 +21,11 @@ extension ConfigurationParser {
         var listener = Listener(
             kind: kind, endpoint: endpoint, acceptProxyFrom: [], forwardTo: nil, place: place(address))
         parseListenOptions(Array(line.arguments.dropFirst(2)), into: &listener, bytes)
-        if kind == .tcp, listener.forwardTo == nil, diagnostics.errorCount == 0 {
-            throw GrammarError(
-                line.arguments[line.arguments.count - 1].upperBound..<line.arguments[line.arguments.count - 1].upperBound,
-                "`listen tcp` needs `to=`: where connections go", hint: "to=192.0.2.1:22")
+        if kind == .tcp, !line.arguments.contains(where: { hasPrefix(bytes, $0, "to=") }) {
+            let end = line.arguments.last?.upperBound ?? address.upperBound
+            report(
+                GrammarError(
+                    end..<end, "`listen tcp` needs `to=`: where connections go", hint: "to=192.0.2.1:22"))
         }
         if let first = configuration.listeners.first(where: { $0.endpoint == endpoint }) {
             let note = Diagnostic(.note, at: first.place, in: file, "it is first opened here")
@@ -37,7 +39,8 @@ extension ConfigurationParser {
         if AddressGrammar.port(bytes, word) != nil {
             let port = text(bytes, word)
             throw GrammarError(
-                word, "an address is missing before the port", hint: "0.0.0.0:\(port) and [::]:\(port) are all of them")
+                word, "an address is missing before the port",
+                hint: "0.0.0.0:\(port) and [::]:\(port) are all of them")
         }
         if hasPrefix(bytes, word, "unix:") {
             throw GrammarError(word, "clients come by IP: a listener has no unix socket")
@@ -74,7 +77,9 @@ extension ConfigurationParser {
     }
 
     /// A prefix; bits behind its length are cleared with a warning.
-    private mutating func prefix(_ range: Range<Int>, _ bytes: Span<UInt8>) throws(GrammarError) -> AddressPrefix {
+    private mutating func prefix(_ range: Range<Int>, _ bytes: Span<UInt8>) throws(GrammarError)
+        -> AddressPrefix
+    {
         let prefix = try AddressGrammar.requirePrefix(bytes, range)
         let slash = firstIndex(of: UInt8(ascii: "/"), bytes, range) ?? range.upperBound
         let host = range.lowerBound..<slash

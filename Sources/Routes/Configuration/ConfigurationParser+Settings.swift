@@ -34,7 +34,8 @@ extension ConfigurationParser {
         }
         guard word.count <= TargetAddress.pathBytesMax else {
             throw GrammarError(
-                word, "the path has \(word.count) bytes; a unix socket's has at most \(TargetAddress.pathBytesMax)")
+                word,
+                "the path has \(word.count) bytes; a unix socket's has at most \(TargetAddress.pathBytesMax)")
         }
         configuration.controlPath = try path(word, bytes)
     }

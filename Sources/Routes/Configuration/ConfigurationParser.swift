@@ -1,5 +1,5 @@
-/// Parses `switchyard.conf`. A configuration is read once at start and at each reload, so this is written for good
-/// diagnostics and not for speed.
+/// Parses `switchyard.conf`. A configuration is read once at start and at each reload, so this is written for
+/// good diagnostics and not for speed.
 struct ConfigurationParser {
     let file: SourceFile
     var configuration = Configuration()
@@ -27,16 +27,18 @@ struct ConfigurationParser {
         diagnostics.sort(by: [file.path])
     }
 
-    private mutating func parseDirective(_ word: Range<Int>, _ arguments: [Range<Int>], _ bytes: Span<UInt8>) {
+    private mutating func parseDirective(_ word: Range<Int>, _ arguments: [Range<Int>], _ bytes: Span<UInt8>)
+    {
         let written = text(bytes, word)
         guard let directive = ConfigurationDirective(rawValue: written) else {
             let known = ConfigurationDirective.allCases.map(\.rawValue)
             let isRoute = written.contains(".") || written.hasPrefix("*")
-            report(GrammarError(
-                word, "unknown directive \(quoted(bytes, word))",
-                hint: isRoute && Suggestion.nearest(to: written, among: known) == nil
-                    ? "routes stand in the files that `routes` names"
-                    : Suggestion.hint(for: written, among: known)))
+            report(
+                GrammarError(
+                    word, "unknown directive \(quoted(bytes, word))",
+                    hint: isRoute && Suggestion.nearest(to: written, among: known) == nil
+                        ? "routes stand in the files that `routes` names"
+                        : Suggestion.hint(for: written, among: known)))
             return
         }
         do throws(GrammarError) {
@@ -124,13 +126,15 @@ struct ConfigurationParser {
         if let needsRoutes, configuration.routes.isEmpty {
             diagnostics.add(.warning) {
                 Diagnostic(
-                    .warning, at: needsRoutes.place, in: file, "no `routes` directive: every name will be refused",
+                    .warning, at: needsRoutes.place, in: file,
+                    "no `routes` directive: every name will be refused",
                     hint: ConfigurationDirective.routes.example)
             }
         }
     }
 
-    /// Checks limits against each other. A default that a smaller explicit limit makes impossible follows that one.
+    /// Checks limits against each other. A default that a smaller explicit limit makes impossible follows
+    /// that one.
     private mutating func checkLimits() {
         let limits = configuration.limits
         checkLimit("per-source", limits.connectionsPerSource, "connections", limits.connections) {
@@ -151,7 +155,9 @@ struct ConfigurationParser {
             return
         }
         diagnostics.add(.error) {
-            Diagnostic(.error, at: place, in: file, "`\(key)` is \(value), more than `\(otherKey)`, which is \(other)")
+            Diagnostic(
+                .error, at: place, in: file,
+                "`\(key)` is \(value), more than `\(otherKey)`, which is \(other)")
         }
     }
 }

@@ -16,4 +16,7 @@ package struct ConfigurationTimeouts: Hashable, Sendable {
     package var drainMilliseconds: UInt32 = 60_000
     /// For written data to be acknowledged by the peer (TCP_USER_TIMEOUT).
     package var userMilliseconds: UInt32 = 30_000
+
+    /// The defaults.
+    package init() {}
 }

@@ -14,11 +14,23 @@ package struct Listener: Hashable, Sendable {
     package var kind: Kind
     /// Where it is bound; the unspecified address stands for all of its family.
     package var endpoint: IPEndpoint
-    /// Peers that must send a PROXY protocol header (v1 or v2) and whose header is believed; from all others none is
-    /// expected. Empty: from nobody.
+    /// Peers that must send a PROXY protocol header (v1 or v2) and whose header is believed; from all others
+    /// none is expected. Empty: from nobody.
     package var acceptProxyFrom: [AddressPrefix]
     /// Where connections go; present exactly on `tcp` listeners.
     package var forwardTo: ConfiguredAddress?
     /// Where the listener stands in the file: its address.
     package var place: SourcePlace
+
+    /// A listener from its parts.
+    package init(
+        kind: Kind, endpoint: IPEndpoint, acceptProxyFrom: [AddressPrefix], forwardTo: ConfiguredAddress?,
+        place: SourcePlace
+    ) {
+        self.kind = kind
+        self.endpoint = endpoint
+        self.acceptProxyFrom = acceptProxyFrom
+        self.forwardTo = forwardTo
+        self.place = place
+    }
 }

@@ -1,4 +1,5 @@
-/// What a reload does to the open ports. A port is its address; what is spoken on it may change while it stays open.
+/// What a reload does to the open ports. A port is its address; what is spoken on it may change while it
+/// stays open.
 package struct ListenerChanges: Hashable, Sendable {
     /// Ports of the new configuration that the old one did not have: to be bound.
     package private(set) var opened: [Listener] = []

@@ -26,4 +26,7 @@ package struct LogSettings: Hashable, Sendable {
     package var level = Level.info
     /// Whether each session gets a line at its end.
     package var hasAccessLines = true
+
+    /// The defaults.
+    package init() {}
 }

@@ -8,10 +8,20 @@ package struct SourceRules: Hashable, Sendable {
         package var prefix: AddressPrefix
         /// Where it stands in the file.
         package var place: SourcePlace
+
+        /// A rule from its parts.
+        package init(isAllowed: Bool, prefix: AddressPrefix, place: SourcePlace) {
+            self.isAllowed = isAllowed
+            self.prefix = prefix
+            self.place = place
+        }
     }
 
     /// All rules, in the order of the file.
-    package internal(set) var rules: [Rule] = []
+    package var rules: [Rule] = []
+
+    /// No rules: everybody may connect.
+    package init() {}
 
     /// The verdict of the first rule that fits; clients that no rule fits may connect.
     /// IPv4-mapped IPv6 addresses are judged as IPv4. Linear in the rules.

@@ -54,8 +54,8 @@ package struct Diagnostic: Hashable, Sendable {
         self.notes = notes
     }
 
-    /// The diagnostic as a person reads it: `path:line:column: error: message`, the line, the caret, the hint,
-    /// the notes. Lines are joined by line feeds; there is none at the end.
+    /// The diagnostic as a person reads it: `path:line:column: error: message`, the line, the caret, the
+    /// hint, the notes. Lines are joined by line feeds; there is none at the end.
     package var rendered: String {
         var lines = ["\(path):\(line):\(column): \(severity.rawValue): \(message)"]
         lines += excerpt.map { "    " + $0 }

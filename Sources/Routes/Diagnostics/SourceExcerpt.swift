@@ -1,9 +1,9 @@
 /// The printable form of a source line with a caret line below it.
 ///
 /// Each scalar of the line is one unit: tabs stay tabs (and are repeated in the caret line, so that the caret
-/// stands right whatever the terminal's tab stops), control characters and bytes that are not UTF-8 are written
-/// as `\xNN`, because a terminal must never be driven by somebody's configuration file. Wide characters count as
-/// one column; the caret may then stand to the left of its mark.
+/// stands right whatever the terminal's tab stops), control characters and bytes that are not UTF-8 are
+/// written as `\xNN`, because a terminal must never be driven by somebody's configuration file. Wide
+/// characters count as one column; the caret may then stand to the left of its mark.
 struct SourceExcerpt {
     /// The column of the place, from 1.
     let column: Int
@@ -73,6 +73,17 @@ struct SourceExcerpt {
             let digits = String(value, radix: 16, uppercase: true)
             return "\\x" + (digits.utf8.count < 2 ? "0" : "") + digits
         }
-        return Unicode.Scalar(value).map { String(Character($0)) } ?? "?"
+        guard let scalar = Unicode.Scalar(value) else { return "?" }
+        if isInvisible(scalar) { return "\\u{" + String(value, radix: 16, uppercase: true) + "}" }
+        return String(Character(scalar))
+    }
+
+    /// True for characters that show nothing themselves but change how others are shown, such as marks that
+    /// turn the direction of writing.
+    static func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .format, .lineSeparator, .paragraphSeparator: true
+        default: false
+        }
     }
 }

@@ -1,7 +1,8 @@
 /// Guesses which of some known words an author meant.
 enum Suggestion {
-    /// The known word nearest to `word`, or nil if none is near: at most one edit in four characters, and two in
-    /// longer words up to a third of their length. Case counts as no difference.
+    /// The known word nearest to `word`, or nil if none is near: at most one edit for each three characters
+    /// of the shorter word, and one in any case. Otherwise a known word that contains it. Case counts as no
+    /// difference.
     static func nearest(to word: String, among known: [String]) -> String? {
         let wanted = Array(word.lowercased().utf8)
         guard !wanted.isEmpty, wanted.count <= 64 else { return nil }
@@ -11,7 +12,8 @@ enum Suggestion {
             let allowed = max(1, min(wanted.count, candidate.utf8.count) / 3)
             if distance <= allowed, distance < (best?.distance ?? .max) { best = (distance, candidate) }
         }
-        return best?.word
+        if let best { return best.word }
+        return wanted.count < 3 ? nil : known.first { $0.contains(word.lowercased()) }
     }
 
     /// A hint that names the nearest known word, or else all of them.
@@ -29,7 +31,8 @@ enum Suggestion {
             for column in 0..<right.count {
                 let cost = left[row] == right[column] ? 0 : 1
                 var distance = min(last[column + 1] + 1, current[column] + 1, last[column] + cost)
-                let isSwap = row > 0 && column > 0 && left[row] == right[column - 1]
+                let isSwap =
+                    row > 0 && column > 0 && left[row] == right[column - 1]
                     && left[row - 1] == right[column]
                 if isSwap { distance = min(distance, beforeLast[column - 1] + 1) }
                 current[column + 1] = distance

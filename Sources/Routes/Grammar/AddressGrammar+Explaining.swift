@@ -26,7 +26,7 @@ extension AddressGrammar {
         if ipv6(bytes, range) != nil {
             return GrammarError(
                 range, "an IPv6 address stands in brackets, with a port behind them",
-                hint: "[\(text(bytes, range))]:443")
+                hint: bracketed(bytes, range))
         }
         let colon = lastIndex(of: UInt8(ascii: ":"), bytes, range)
         let host = range.lowerBound..<(colon ?? range.upperBound)
@@ -51,6 +51,16 @@ extension AddressGrammar {
             hint: "write its address; where the address changes, let yardmaster write the route")
     }
 
+    /// What was probably meant: `::1:443` is an address, but more likely `::1` and a port.
+    private static func bracketed(_ bytes: Span<UInt8>, _ range: Range<Int>) -> String {
+        if let colon = lastIndex(of: UInt8(ascii: ":"), bytes, range), range.upperBound - colon > 2,
+            port(bytes, colon + 1..<range.upperBound) != nil, ipv6(bytes, range.lowerBound..<colon) != nil
+        {
+            return "[\(text(bytes, range.lowerBound..<colon))]:\(text(bytes, colon + 1..<range.upperBound))"
+        }
+        return "[\(text(bytes, range))]:443"
+    }
+
     private static func explainBracketed(_ bytes: Span<UInt8>, _ range: Range<Int>) -> GrammarError {
         guard let bracket = lastIndex(of: UInt8(ascii: "]"), bytes, range) else {
             return GrammarError(range, "the closing bracket is missing")
@@ -61,7 +71,8 @@ extension AddressGrammar {
                 return GrammarError(inner, "addresses with a zone are not supported")
             }
             if ipv4(bytes, inner) != nil {
-                return GrammarError(range, "an IPv4 address has no brackets", hint: text(bytes, inner) + ":443")
+                return GrammarError(
+                    range, "an IPv4 address has no brackets", hint: text(bytes, inner) + ":443")
             }
             return GrammarError(inner, "\(quoted(bytes, inner)) is not an IPv6 address")
         }
@@ -81,7 +92,8 @@ extension AddressGrammar {
         if range.isEmpty { return GrammarError(range, "a port is missing here") }
         if let hash = firstIndex(of: UInt8(ascii: "#"), bytes, range), hash > range.lowerBound {
             return GrammarError(
-                range, "\(quoted(bytes, range)) is not a port", hint: "put a blank before the `#` of a comment")
+                range, "\(quoted(bytes, range)) is not a port",
+                hint: "put a blank before the `#` of a comment")
         }
         if Quantity.number(bytes, range) != nil {
             return GrammarError(range, "port \(text(bytes, range)) is not in 1…65535, without leading zeros")

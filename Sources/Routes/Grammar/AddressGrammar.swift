@@ -1,7 +1,7 @@
 /// Reads addresses, endpoints and prefixes from source text.
 ///
-/// The readers that return optionals are the happy path: they allocate nothing. Only when they fail does the caller
-/// ask for the explanation, which may be slow.
+/// The readers that return optionals are the happy path: they allocate nothing. Only when they fail does the
+/// caller ask for the explanation, which may be slow.
 enum AddressGrammar {
     /// A dotted quad: four decimal numbers up to 255, no leading zeros (other programs read those as octal).
     static func ipv4(_ bytes: Span<UInt8>, _ range: Range<Int>) -> UInt32? {
@@ -116,7 +116,8 @@ enum AddressGrammar {
         else { return nil }
         let host = range.lowerBound..<colon
         if let address = ipv4(bytes, host) { return IPEndpoint(address: .v4(address), port: port) }
-        guard host.count > 2, bytes[host.lowerBound] == UInt8(ascii: "["), bytes[colon - 1] == UInt8(ascii: "]"),
+        guard host.count > 2, bytes[host.lowerBound] == UInt8(ascii: "["),
+            bytes[colon - 1] == UInt8(ascii: "]"),
             let address = ipv6(bytes, host.lowerBound + 1..<colon - 1)
         else { return nil }
         return IPEndpoint(address: address, port: port)

@@ -8,7 +8,8 @@ package struct AddressPrefix: Hashable, Sendable, BitwiseCopyable {
     /// The range of `lengthBits` around `address`; bits behind the prefix are cleared.
     /// The length must fit the address family.
     package init(address: IPAddress, lengthBits: Int) {
-        precondition((0...address.widthBits).contains(lengthBits), "the prefix length fits the address family")
+        precondition(
+            (0...address.widthBits).contains(lengthBits), "the prefix length fits the address family")
         self.address = Self.masked(address, lengthBits: lengthBits)
         self.lengthBits = lengthBits
     }

@@ -31,7 +31,7 @@ func quoted(_ bytes: Span<UInt8>, _ range: Range<Int>) -> String {
     var short = String.UnicodeScalarView()
     for scalar in whole.unicodeScalars.prefix(60) {
         let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
-        short.append(isControl ? "\u{FFFD}" : scalar)
+        short.append(isControl || SourceExcerpt.isInvisible(scalar) ? "\u{FFFD}" : scalar)
     }
     return "`" + String(short) + (whole.unicodeScalars.count > 60 ? "…" : "") + "`"
 }

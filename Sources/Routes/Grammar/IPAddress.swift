@@ -5,12 +5,13 @@ package enum IPAddress: Hashable, Sendable, BitwiseCopyable {
     /// An IPv6 address as its upper and lower eight bytes.
     case v6(high: UInt64, low: UInt64)
 
-    /// The IPv4 address within an IPv4-mapped IPv6 one (`::ffff:192.0.2.1`), which is how a listener on `[::]`
-    /// sees IPv4 clients; any other address is returned as it is.
+    /// The IPv4 address within an IPv4-mapped IPv6 one (`::ffff:192.0.2.1`), which is how a listener on
+    /// `[::]` sees IPv4 clients; any other address is returned as it is.
     package var unmapped: IPAddress {
         switch self {
         case .v4: self
-        case .v6(let high, let low): high == 0 && low >> 32 == 0xFFFF ? .v4(UInt32(truncatingIfNeeded: low)) : self
+        case .v6(let high, let low):
+            high == 0 && low >> 32 == 0xFFFF ? .v4(UInt32(truncatingIfNeeded: low)) : self
         }
     }
 

@@ -1,8 +1,8 @@
 /// Walks through a source text line by line and word by word, by offsets only: nothing is copied.
 ///
 /// A line ends in a line feed, in a carriage return and a line feed, or with the file. Words are separated by
-/// blanks and tabs. A `#` where a word could begin starts a comment; inside a word it is a plain byte, because
-/// paths may hold it. A byte order mark at the start of the file is skipped.
+/// blanks and tabs. A `#` where a word could begin starts a comment; inside a word it is a plain byte,
+/// because paths may hold it. A byte order mark at the start of the file is skipped.
 struct LineScanner {
     /// Longer lines are refused: the longest sensible one, 64 targets and a hundred aliases, has a few KiB.
     static let lineBytesMax = 65_536
@@ -72,7 +72,8 @@ struct LineScanner {
         }
     }
 
-    /// True exactly when the words read so far hold bytes that `suspicion(in:)` must judge, or the line is long.
+    /// True exactly when the words read so far hold bytes that `suspicion(in:)` must judge, or the line is
+    /// long.
     var isSuspicious: Bool {
         controlOffset >= 0 || hasNonASCII || lineEnd - lineStart > Self.lineBytesMax
     }
@@ -81,7 +82,8 @@ struct LineScanner {
     func suspicion(in bytes: Span<UInt8>) -> GrammarError? {
         if lineEnd - lineStart > Self.lineBytesMax {
             return GrammarError(
-                lineStart..<lineStart, "this line has \(lineEnd - lineStart) bytes, more than \(Self.lineBytesMax)",
+                lineStart..<lineStart,
+                "this line has \(lineEnd - lineStart) bytes, more than \(Self.lineBytesMax)",
                 hint: "spread the names over several lines")
         }
         if controlOffset >= 0 {

@@ -9,8 +9,8 @@ enum Punycode {
     private static let initialBias: UInt32 = 72
     private static let initialCode: UInt32 = 0x80
 
-    /// The ASCII form of a label, without the `xn--` before it; nil on overflow, which no label of legal length
-    /// reaches.
+    /// The ASCII form of a label, without the `xn--` before it; nil on overflow, which no label of legal
+    /// length reaches.
     static func encode(_ label: [Unicode.Scalar]) -> [UInt8]? {
         var output = label.filter(\.isASCII).map { UInt8($0.value) }
         let basicCount = UInt32(output.count)
@@ -51,7 +51,8 @@ enum Punycode {
         var rest = delta
         var weight = base
         while true {
-            let threshold = weight <= bias ? thresholdMin : min(max(weight - bias, thresholdMin), thresholdMax)
+            let threshold =
+                weight <= bias ? thresholdMin : min(max(weight - bias, thresholdMin), thresholdMax)
             if rest < threshold { break }
             output.append(digit(threshold + (rest - threshold) % (base - threshold)))
             rest = (rest - threshold) / (base - threshold)

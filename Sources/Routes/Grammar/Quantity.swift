@@ -41,14 +41,15 @@ enum Quantity {
         default:
             throw GrammarError(
                 unit.isEmpty ? range : unit,
-                unit.isEmpty ? "a unit is missing behind \(value)" : "\(quoted(bytes, unit)) is not a unit of time",
-                hint: unit.isEmpty ? "did you mean `\(value)s`?" : "known here: ms, s, m, h; one of them, once")
+                unit.isEmpty
+                    ? "a unit is missing behind \(value)" : "\(quoted(bytes, unit)) is not a unit of time",
+                hint: unit.isEmpty
+                    ? "did you mean `\(value)s`?" : "known here: ms, s, m, h; one of them, once")
         }
         let (product, overflows) = value.multipliedReportingOverflow(by: factor)
         guard !overflows, bounds.contains(product), product <= UInt64(UInt32.max) else {
-            throw GrammarError(
-                range,
-                "\(quoted(bytes, range)) is not in \(duration(bounds.lowerBound))…\(duration(bounds.upperBound))")
+            let allowed = "\(duration(bounds.lowerBound))…\(duration(bounds.upperBound))"
+            throw GrammarError(range, "\(quoted(bytes, range)) is not in \(allowed)")
         }
         return UInt32(product)
     }
@@ -65,16 +66,19 @@ enum Quantity {
         case "MiB": factor = 1 << 20
         case "GiB": factor = 1 << 30
         default:
-            let near = ["K": "KiB", "M": "MiB", "G": "GiB", "": "KiB"][text(bytes, unit).uppercased().prefix(1)]
+            let near = ["K": "KiB", "M": "MiB", "G": "GiB", "": "KiB"][
+                text(bytes, unit).uppercased().prefix(1)]
             throw GrammarError(
                 unit.isEmpty ? range : unit,
-                unit.isEmpty ? "a unit is missing behind \(value)" : "\(quoted(bytes, unit)) is not a unit of size",
+                unit.isEmpty
+                    ? "a unit is missing behind \(value)" : "\(quoted(bytes, unit)) is not a unit of size",
                 hint: near.map { "did you mean `\(value)\($0)`?" } ?? "known here: B, KiB, MiB, GiB")
         }
         let (product, overflows) = value.multipliedReportingOverflow(by: factor)
         guard !overflows, bounds.contains(product) else {
             throw GrammarError(
-                range, "\(quoted(bytes, range)) is not in \(size(bounds.lowerBound))…\(size(bounds.upperBound))")
+                range,
+                "\(quoted(bytes, range)) is not in \(size(bounds.lowerBound))…\(size(bounds.upperBound))")
         }
         return product
     }

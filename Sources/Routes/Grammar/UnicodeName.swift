@@ -1,9 +1,10 @@
 /// Turns a name with letters beyond ASCII (U-labels) into the form that stands in DNS and in SNI (A-labels).
 ///
-/// The standard library knows no IDNA tables, so this keeps to a subset that is safe by construction: the name is
-/// lower-cased, and then refused if any character would change under Unicode's NFKC case folding (with the two
-/// exceptions that IDNA2008 makes, ß and ς), is neither letter, mark nor digit, or is a free combining accent, whose
-/// composed form is what registries accept. Whoever needs a name that this refuses writes its A-label.
+/// The standard library knows no IDNA tables, so this keeps to a subset that is safe by construction: the
+/// name is lower-cased, and then refused if any character would change under Unicode's NFKC case folding
+/// (with the two exceptions that IDNA2008 makes, ß and ς), is neither letter, mark nor digit, or is a free
+/// combining accent, whose composed form is what registries accept. Whoever needs a name that this refuses
+/// writes its A-label.
 enum UnicodeName {
     /// The A-label form of a whole name, lower case, as bytes. Labels that are ASCII stay as they are.
     ///
@@ -30,13 +31,15 @@ enum UnicodeName {
     private static func check(_ label: [Unicode.Scalar], at range: Range<Int>) throws(GrammarError) {
         let advice = "write the name's A-label (xn--…) instead"
         if label.count >= 4, label[2] == "-", label[3] == "-" {
-            throw GrammarError(range, "a label with other than ASCII letters has no `--` in third place", hint: advice)
+            throw GrammarError(
+                range, "a label with other than ASCII letters has no `--` in third place", hint: advice)
         }
         if label.first == "-" || label.last == "-" {
             throw GrammarError(range, "a label neither begins nor ends with a hyphen")
         }
         for (index, scalar) in label.enumerated() where !scalar.isASCII {
-            let code = "U+" + String(repeating: "0", count: max(0, 4 - hexadecimal(scalar).utf8.count))
+            let code =
+                "U+" + String(repeating: "0", count: max(0, 4 - hexadecimal(scalar).utf8.count))
                 + hexadecimal(scalar)
             if (0x300...0x36F).contains(scalar.value) {
                 throw GrammarError(

@@ -1,7 +1,8 @@
 /// A 64-bit digest of a route's content, the same in every process and for every seed.
 ///
-/// It is made of what a route means, never of where its parts lie in an image, so two images can be compared by it.
-/// Two different routes of one name share it once in 2⁶⁴; the cost would be a change that is not logged.
+/// It is made of what a route means, never of where its parts lie in an image, so two images can be compared
+/// by it. Two different routes of one name share it once in 2⁶⁴; the cost would be a change that is not
+/// logged.
 struct Fingerprint {
     private(set) var value: UInt64
 

@@ -1,7 +1,7 @@
 /// The secret of the name hash, drawn at random once per process by the program.
 ///
-/// Names in the table come from the operator, but customers pick them: with a known seed, one customer could pick
-/// names that all fall into one place of the table. Images are compared across seeds without trouble.
+/// Names in the table come from the operator, but customers pick them: with a known seed, one customer could
+/// pick names that all fall into one place of the table. Images are compared across seeds without trouble.
 package struct HashSeed: Hashable, Sendable, BitwiseCopyable {
     /// First half.
     package var first: UInt64

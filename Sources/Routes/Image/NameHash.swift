@@ -1,12 +1,13 @@
 /// A keyed hash over short byte strings, eight bytes at a time.
 ///
-/// Each step multiplies the state by a secret odd number into 128 bits and folds the halves together, so that every
-/// input bit reaches every output bit after one step. The state is added back after each step: a step whose product
-/// is zero does not erase what came before it. The last word overlaps the one before it, and the length is part of
-/// the start, so no padding is needed and no two lengths share a state.
+/// Each step multiplies the state by a secret odd number into 128 bits and folds the halves together, so that
+/// every input bit reaches every output bit after one step. The state is added back after each step: a step
+/// whose product is zero does not erase what came before it. The last word overlaps the one before it, and
+/// the length is part of the start, so no padding is needed and no two lengths share a state.
 ///
-/// It is fast (about one multiplication a word) and good enough to keep names apart for somebody who does not know
-/// the seed. It is not cryptographic: somebody who sees hashes could learn the seed, so none may leave the process.
+/// It is fast (about one multiplication a word) and good enough to keep names apart for somebody who does not
+/// know the seed. It is not cryptographic: somebody who sees hashes could learn the seed, so none may leave
+/// the process.
 enum NameHash {
     // Arbitrary odd numbers: the first 64 bits behind the point of the square roots of 2, 3 and 5.
     private static let lengthFactor: UInt64 = 0x6A09_E667_F3BC_C909

@@ -1,5 +1,6 @@
-/// The only file of this module that reads and writes raw integers. Images never leave the machine, so integers are in its own order.
-/// Wire's reader is for network order, and lies behind a module line that a look-up must not pay for.
+/// The only file of this module that reads and writes raw integers. Images never leave the machine, so
+/// integers are in its own order. Wire's reader is for network order, and lies behind a module line that a
+/// look-up must not pay for.
 extension RawSpan {
     @inline(__always)
     func word8(at offset: Int) -> UInt8 {

@@ -35,7 +35,8 @@ package struct RouteChanges: Hashable, Sendable {
                 added.add(examplesMax) { RouteImage.text(of: name, in: new) }
             } else {
                 common += 1
-                if RouteImage.fingerprint(before, in: old) != RouteImage.fingerprint(name.routeIndex, in: new) {
+                if RouteImage.fingerprint(before, in: old) != RouteImage.fingerprint(name.routeIndex, in: new)
+                {
                     changed.add(examplesMax) { RouteImage.text(of: name, in: new) }
                 }
             }
@@ -64,7 +65,8 @@ package struct RouteChanges: Hashable, Sendable {
         case (true, false): added.add(examplesMax) { "*" }
         case (false, true): removed.add(examplesMax) { "*" }
         case (false, false):
-            let isSame = RouteImage.fingerprint(before.routeIndex, in: old)
+            let isSame =
+                RouteImage.fingerprint(before.routeIndex, in: old)
                 == RouteImage.fingerprint(after.routeIndex, in: new)
             if !isSame { changed.add(examplesMax) { "*" } }
         }

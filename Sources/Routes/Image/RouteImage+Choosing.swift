@@ -1,8 +1,8 @@
 /// Choosing one target of a route. Pure, without allocation, linear in the route's targets (at most 64).
 ///
-/// All three policies share these rules: drained targets are never chosen, neither are those in `skipping` (already
-/// tried, or resting); backups come into question only when no other target does. The answer is the target's
-/// place in the route: its index in the image is `Route.targetStart` plus this.
+/// All three policies share these rules: drained targets are never chosen, neither are those in `skipping`
+/// (already tried, or resting); backups come into question only when no other target does. The answer is the
+/// target's place in the route: its index in the image is `Route.targetStart` plus this.
 extension RouteImage {
     /// At random, by weight.
     ///
@@ -63,9 +63,10 @@ extension RouteImage {
         return equals
     }
 
-    /// By the client's address: weighted rendezvous hashing. Each target draws a number from the client's address and
-    /// its own; the highest for its weight wins. So a target that comes or goes moves only its own share of clients,
-    /// the order of the targets does not matter, and all edges with the same route agree.
+    /// By the client's address: weighted rendezvous hashing. Each target draws a number from the client's
+    /// address and its own; the highest for its weight wins. So a target that comes or goes moves only its
+    /// own share of clients, the order of the targets does not matter, and all edges with the same route
+    /// agree.
     ///
     /// - Parameter client: the client's address; IPv4-mapped addresses count as IPv4.
     /// - Returns: a place in 0..<`route.targetCount`, or nil when no target is left.
@@ -88,8 +89,8 @@ extension RouteImage {
             guard isEligible(target, place, skipping, backups: backups) else { continue }
             var mixed = Fingerprint(kind: clientKey)
             mixed.combine(key(of: target.address, in: image))
-            // Of evenly distributed draws u, the one with the least -log(u)/w is each target's with the probability
-            // of its share of the weights.
+            // Of evenly distributed draws u, the one with the least -log(u)/w is each target's with the
+            // probability of its share of the weights.
             let distance = FixedLogarithm.distance(of: mixed.finished)
             if bestPlace == nil || distance * bestWeight < bestDistance * UInt64(target.weight) {
                 (bestPlace, bestWeight, bestDistance) = (place, UInt64(target.weight), distance)

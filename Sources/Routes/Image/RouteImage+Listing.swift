@@ -4,7 +4,8 @@ extension RouteImage {
 
     /// One name of the table. Trivial; offsets belong to the image.
     package struct NameEntry: Hashable, Sendable, BitwiseCopyable {
-        /// Offset in bytes of the key in the image: the name, or for a wildcard its suffix with the dot before it.
+        /// Offset in bytes of the key in the image: the name, or for a wildcard its suffix with the dot
+        /// before it.
         package var keyOffset: Int
         /// Length of the key in bytes.
         package var keyBytes: Int
@@ -14,7 +15,8 @@ extension RouteImage {
         var next: Int
     }
 
-    /// The name that follows `entry` in the order of the source files; the first one for nil; nil behind the last one.
+    /// The name that follows `entry` in the order of the source files; the first one for nil; nil behind the
+    /// last one.
     package static func nameEntry(after entry: NameEntry?, in image: RawSpan) -> NameEntry? {
         let first = Int(truncatingIfNeeded: image.word64(at: Header.names)) + RouteImageLayout.firstName
         let offset = entry?.next ?? first

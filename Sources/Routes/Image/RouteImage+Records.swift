@@ -26,7 +26,8 @@ extension RouteImage {
             fileIndex: image.word32(at: record + RouteField.fileIndex))
     }
 
-    /// The target with an index in all targets of the image, from `Route.targetStart` on. Traps on other indices.
+    /// The target with an index in all targets of the image, from `Route.targetStart` on. Traps on other
+    /// indices.
     package static func target(_ index: UInt32, in image: RawSpan) -> Target {
         precondition(index < image.word32(at: Header.targetCount), "the target index belongs to this image")
         let record = section(Header.targets, in: image) &+ Int(index) &* RouteImageLayout.targetBytes

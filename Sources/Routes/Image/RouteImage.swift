@@ -1,16 +1,16 @@
 /// Readers over a compiled route table: one flat, position-independent run of bytes, see `RouteImageLayout`.
 ///
-/// All functions are pure, take trivial values and spans, and neither allocate nor count references. They check
-/// their bounds: an image that was not made by `RouteCompiler` can end the process, but never lead outside of itself.
-/// Call `validate(_:)` once before an image is used.
+/// All functions are pure, take trivial values and spans, and neither allocate nor count references. They
+/// check their bounds: an image that was not made by `RouteCompiler` can end the process, but never lead
+/// outside of itself. Call `validate(_:)` once before an image is used.
 package enum RouteImage {
     private typealias Header = RouteImageLayout.Header
 
     /// Finds the route of a name: the name itself, then `*.` and the name without its first label, then `*`.
     /// At most two probe sequences whose expected length does not depend on the size of the table.
     ///
-    /// - Parameter name: a host name as `HostName` yields it: lower case, no trailing dot. Other bytes are safe, and
-    ///   find nothing but the default.
+    /// - Parameter name: a host name as `HostName` yields it: lower case, no trailing dot. Other bytes are
+    ///   safe, and find nothing but the default.
     package static func find(_ name: RawSpan, in image: RawSpan) -> RouteMatch {
         let count = name.byteCount
         // No host name begins with a dot, and the keys of wildcards do.
@@ -20,10 +20,13 @@ package enum RouteImage {
         if image.word32(at: Header.wildcardCount) > 0 {
             var dot = 0
             while dot < count, name.word8(at: dot) != UInt8(ascii: ".") { dot += 1 }
-            // A wildcard stands for one whole label: there must be one before the dot, and a suffix behind it.
+            // A wildcard stands for one whole label: there must be one before the dot, and a suffix behind
+            // it.
             if dot > 0, dot + 1 < count {
                 let wildcard = locate(name, dot..<count, in: image)
-                if wildcard != RouteImageLayout.none { return RouteMatch(kind: .wildcard, routeIndex: wildcard) }
+                if wildcard != RouteImageLayout.none {
+                    return RouteMatch(kind: .wildcard, routeIndex: wildcard)
+                }
             }
         }
         return defaultMatch(in: image)
@@ -35,8 +38,8 @@ package enum RouteImage {
         return route == RouteImageLayout.none ? .none : RouteMatch(kind: .defaultRoute, routeIndex: route)
     }
 
-    /// The route index of the key in `range` of `key`, or `RouteImageLayout.none`. A key is a name, or a dot and a
-    /// wildcard's suffix.
+    /// The route index of the key in `range` of `key`, or `RouteImageLayout.none`. A key is a name, or a dot
+    /// and a wildcard's suffix.
     static func locate(_ key: RawSpan, _ range: Range<Int>, in image: RawSpan) -> UInt32 {
         let seed = HashSeed(
             first: image.word64(at: Header.seedFirst), second: image.word64(at: Header.seedSecond))
@@ -89,20 +92,26 @@ package enum RouteImage {
     package static func nameCount(in image: RawSpan) -> Int { Int(image.word32(at: Header.nameCount)) }
 
     /// How many of the names are wildcards.
-    package static func wildcardCount(in image: RawSpan) -> Int { Int(image.word32(at: Header.wildcardCount)) }
+    package static func wildcardCount(in image: RawSpan) -> Int {
+        Int(image.word32(at: Header.wildcardCount))
+    }
 
-    /// How many targets all routes have together; a table beside the image with one entry each can be indexed by
-    /// `Route.targetStart` plus the target's place in the route.
+    /// How many targets all routes have together; a table beside the image with one entry each can be indexed
+    /// by `Route.targetStart` plus the target's place in the route.
     package static func targetCount(in image: RawSpan) -> Int { Int(image.word32(at: Header.targetCount)) }
 
-    /// Refuses bytes that are no image of this layout. The names and routes themselves are not walked through:
-    /// they were made by this process, and every read of them is checked.
+    /// Refuses bytes that are no image of this layout. The names and routes themselves are not walked
+    /// through: they were made by this process, and every read of them is checked.
     package static func validate(_ image: RawSpan) throws(RouteImageError) {
         guard image.byteCount >= RouteImageLayout.headerBytes else { throw .tooShort }
         guard image.word64(at: Header.magic) == RouteImageLayout.magic else { throw .notAnImage }
         guard image.word32(at: Header.version) == RouteImageLayout.version else { throw .otherVersion }
-        guard image.word64(at: Header.check) == RouteImageLayout.headerCheck(image) else { throw .damagedHeader }
-        guard image.word64(at: Header.imageBytes) == UInt64(image.byteCount) else { throw .inconsistentSections }
+        guard image.word64(at: Header.check) == RouteImageLayout.headerCheck(image) else {
+            throw .damagedHeader
+        }
+        guard image.word64(at: Header.imageBytes) == UInt64(image.byteCount) else {
+            throw .inconsistentSections
+        }
 
         var expected = UInt64(RouteImageLayout.headerBytes)
         func follows(_ start: Int, _ count: Int, _ bytes: Int) -> Bool {
@@ -110,7 +119,8 @@ package enum RouteImage {
             expected += UInt64(image.word32(at: count)) * UInt64(bytes)
             return true
         }
-        let isInOrder = follows(Header.slots, Header.slotCount, RouteImageLayout.slotBytes)
+        let isInOrder =
+            follows(Header.slots, Header.slotCount, RouteImageLayout.slotBytes)
             && follows(Header.routes, Header.routeCount, RouteImageLayout.routeBytes)
             && follows(Header.options, Header.optionsCount, RouteImageLayout.optionsBytes)
             && follows(Header.targets, Header.targetCount, RouteImageLayout.targetBytes)

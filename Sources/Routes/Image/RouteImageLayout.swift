@@ -2,7 +2,7 @@
 ///
 /// ```
 /// header        192 bytes (a multiple of a cache line)
-/// slots         8 bytes each: hash tag (upper half), offset of the name entry in the names section (lower half)
+/// slots         8 bytes each: hash tag (upper half), offset of the entry in the names section (lower half)
 /// routes        32 bytes each
 /// options       48 bytes each; equal ones are mostly stored once
 /// targets       12 bytes each
@@ -11,10 +11,10 @@
 /// names         entries one after the other, in the order of the source: route index (4), length (1), bytes
 /// ```
 ///
-/// Slots are ordered by tag. The home of a tag is `tag × buckets >> 32`, which grows with the tag: so a search may stop
-/// at the first larger tag, a miss costs no more than a hit, and building the table is one sort and one walk. The slot
-/// behind the last one is empty; nothing wraps around. A wildcard `*.example.net` is stored as `.example.net`, which
-/// no host name can be, so one table serves both kinds.
+/// Slots are ordered by tag. The home of a tag is `tag × buckets >> 32`, which grows with the tag: so a
+/// search may stop at the first larger tag, a miss costs no more than a hit, and building the table is one
+/// sort and one walk. The slot behind the last one is empty; nothing wraps around. A wildcard `*.example.net`
+/// is stored as `.example.net`, which no host name can be, so one table serves both kinds.
 enum RouteImageLayout {
     /// "SWYDRTE1" as the bytes lie in memory of a little-endian machine.
     static let magic: UInt64 = 0x3145_5452_4459_5753

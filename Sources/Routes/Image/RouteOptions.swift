@@ -34,7 +34,8 @@ package struct RouteOptions: Hashable, Sendable, BitwiseCopyable {
     package var sessionsMax: UInt32?
     /// `idle=`: milliseconds without a byte after which a session ends; nil is the configuration's timeout.
     package var idleMilliseconds: UInt32?
-    /// `drain=`: milliseconds that sessions may live on after their route was removed or changed; nil is for ever.
+    /// `drain=`: milliseconds that sessions may live on after their route was removed or changed; nil is for
+    /// ever.
     package var drainMilliseconds: UInt32?
     /// `check=`.
     package var check: HealthCheck
