@@ -33,7 +33,7 @@ let package = Package(
         .target(name: "Linux", dependencies: ["CLinux"], swiftSettings: settings),
         .target(
             name: "DataPlane", dependencies: ["Wire", "Routes", "Linux", "CLinux"],
-            swiftSettings: settings),
+            exclude: ["Session/LIFECYCLE.md"], swiftSettings: settings),
 
         // The edge's control thread: configuration, workers, signals, log.
         .target(name: "Edge", dependencies: ["DataPlane", "Routes", "Wire", "Linux"], swiftSettings: settings),
@@ -56,6 +56,8 @@ let package = Package(
             name: "WireTests", dependencies: ["Wire", "Support", "COpenSSLOracle"], swiftSettings: settings),
         .testTarget(
             name: "RoutesTests", dependencies: ["Routes", "Wire", "Support"], swiftSettings: settings),
+        .testTarget(
+            name: "SessionTests", dependencies: ["DataPlane", "Support"], swiftSettings: settings),
         .testTarget(
             name: "MemoryTests",
             dependencies: ["DataPlane", "Routes", "Wire", "Linux", "Support"], swiftSettings: settings),
