@@ -62,6 +62,9 @@ let package = Package(
             name: "MemoryTests",
             dependencies: ["DataPlane", "Routes", "Wire", "Linux", "Support"], swiftSettings: settings),
         .testTarget(
+            name: "BackendContractTests", dependencies: ["DataPlane", "Wire", "Linux", "Support"],
+            swiftSettings: settings),
+        .testTarget(
             name: "SimulationTests", dependencies: ["DataPlane", "Routes", "Wire", "Linux", "Support"],
             swiftSettings: settings),
         .testTarget(name: "TidyTests", dependencies: ["Support"], swiftSettings: settings),
