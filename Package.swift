@@ -55,6 +55,9 @@ let package = Package(
             name: "WireTests", dependencies: ["Wire", "Support", "COpenSSLOracle"], swiftSettings: settings),
         .testTarget(
             name: "RoutesTests", dependencies: ["Routes", "Wire", "Support"], swiftSettings: settings),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["DataPlane", "Routes", "Wire", "Linux", "Support"],
+            swiftSettings: settings),
         .testTarget(name: "TidyTests", dependencies: ["Support"], swiftSettings: settings),
         .testTarget(name: "EndToEndTests", dependencies: ["Support"], swiftSettings: settings),
     ],

@@ -39,6 +39,11 @@ struct FixedAnswers: BitwiseCopyable {
         return BufferSlice(buffer: buffer, offset: Self.place(of: alert) * bytes, count: bytes)
     }
 
+    /// What is left of an answer of which only a part was sent.
+    func rest(offset: UInt32, count: UInt32) -> BufferSlice {
+        BufferSlice(buffer: buffer, offset: offset, count: count)
+    }
+
     /// HTTP/1.1 400, for a request on a TLS port.
     var plainHTTP: BufferSlice {
         BufferSlice(buffer: buffer, offset: alertCount * UInt32(TLSAlert.recordBytes), count: plainHTTPBytes)

@@ -61,6 +61,9 @@ extension Worker where Backend: ~Copyable {
         sessions[slot].enter(.refusing)
         sessions[slot].ending = ending
         sessions[slot].inFlight += 1
+        // What is not sent yet; the buffer is the worker's, so the direction does not hold it.
+        sessions[slot].directions[1].offset = answer.offset
+        sessions[slot].directions[1].pending = answer.count
         timers.set(slot, dueNanoseconds: backend.nowNanoseconds + settings.refusalNanoseconds)
         backend.send(sessions[slot].client, answer)
     }
@@ -74,6 +77,15 @@ extension Worker where Backend: ~Copyable {
             return
         }
         if completion.token.kind == .send {
+            let sentCount = UInt32(bitPattern: completion.result)
+            sessions[slot].directions[1].offset += sentCount
+            sessions[slot].directions[1].pending -= sentCount
+            guard sessions[slot].directions[1].pending == 0 else {
+                sessions[slot].inFlight += 1
+                let (offset, count) = (sessions[slot].directions[1].offset, sessions[slot].directions[1].pending)
+                backend.send(sessions[slot].client, answers.rest(offset: offset, count: count))
+                return
+            }
             backend.shutdownWrite(sessions[slot].client)
         } else {
             sessions[slot].directions[0].burstBytes += UInt32(bitPattern: completion.result)

@@ -115,6 +115,11 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
     package mutating func run() {
         refreshRealtime()
         while state != .stopped { turn() }
+        finish()
+    }
+
+    /// What is done after the last turn.
+    mutating func finish() {
         for listener in listeners where listener.isOpen { backend.removeListener(listener.descriptor) }
         discardCompletions()
     }

@@ -17,6 +17,9 @@ import Synchronization
 
     deinit { unsafe memory.deallocate() }
 
+    /// Whether there is nothing to write.
+    package var isEmpty: Bool { head.load(ordering: .acquiring) == tail.load(ordering: .relaxed) }
+
     /// Adds a line, whole or not at all. For the worker.
     package func append(_ line: RawSpan) -> Bool {
         let end = head.load(ordering: .relaxed)
