@@ -4,8 +4,8 @@ import Testing
 extension EndToEnd {
     /// What is in the release binary, and what is not.
     @Suite struct Binary {
-        /// One turn of a worker's loop, with the backend that the edge uses: everything that runs for a session is
-        /// below it. A name that matches nothing is a failure, so that the list cannot rot.
+        /// One turn of a worker's loop, with the backend that the edge uses: everything that runs for a
+        /// session is below it. A name that matches nothing is a failure, so that the list cannot rot.
         private static let hotRoots = [
             ["generic specialization <DataPlane.EpollBackend>", "Worker<", ".turn()"]
         ]

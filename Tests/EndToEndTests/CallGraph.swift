@@ -1,13 +1,14 @@
 import Support
 
-/// Which function of a binary calls which, by name: read from its machine code. Calls through a pointer have no name
-/// and are not in it.
+/// Which function of a binary calls which, by name: read from its machine code. Calls through a pointer have
+/// no name and are not in it.
 struct CallGraph {
     /// By mangled name: what a function calls or jumps to outside itself.
     private var callees: [Substring: Set<Substring>] = [:]
     private var readableNames: [Substring: String] = [:]
 
-    /// - Parameter modules: functions of these modules get a readable name; the others keep the one they have.
+    /// - Parameter modules: functions of these modules get a readable name; the others keep the one they
+    ///   have.
     init(of binary: String, modules: [String]) throws {
         // The whole text is ten times as long as the lines that matter here.
         let listing = try run(
@@ -62,7 +63,8 @@ struct CallGraph {
         callees[function] ?? []
     }
 
-    /// The functions of the chosen modules that run when one of the roots runs, and the way that leads to each.
+    /// The functions of the chosen modules that run when one of the roots runs, and the way that leads to
+    /// each.
     /// - Parameter stoppingAt: parts of the names of functions that are not followed.
     func reachable(from roots: [Substring], stoppingAt cold: [String]) -> [Substring: [Substring]] {
         var paths = Dictionary(uniqueKeysWithValues: roots.map { ($0, [$0]) })
