@@ -3,8 +3,8 @@ struct SizeRule {
     static let functionLinesMax = 70
     static let fileLinesMax = 500
     static let lineColumnsMax = 110
-    /// C, Python and shell say less in a line than Swift does.
-    static let foreignLineColumnsMax = 120
+    /// C, Python and shell: the programs in Benchmarks/ were written to a wider line.
+    static let foreignLineColumnsMax = 140
 
     /// Files and functions that are longer, each with the reason that a reviewer has accepted.
     private static let accepted: [(path: String, reason: String)] = []
