@@ -21,7 +21,6 @@ extension Worker where Backend: ~Copyable {
         sessions[slot].tableEpoch = tableEpoch
         switch route.action {
         case .targets:
-            leaveParked(slot)
             sessions[slot].routedMicroseconds = microseconds(since: sessions[slot].acceptedNanoseconds)
             connect(slot, route)
         case .held: park(slot, nanoseconds: settings.heldNanoseconds)
@@ -49,6 +48,7 @@ extension Worker where Backend: ~Copyable {
             sessions[slot].tried.insert(place)
             let target = RouteImage.target(route.targetStart + UInt32(place), in: table.image)
             let address = SocketAddress(target.address, in: table.image)
+            leaveParked(slot)
             sessions[slot].enter(.connecting)
             sessions[slot].target = Int32(truncatingIfNeeded: targets.begin(address) ?? -1)
 
