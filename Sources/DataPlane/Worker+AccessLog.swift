@@ -165,6 +165,7 @@ extension LineBuilder {
         append(UInt64(endpoint.port))
     }
 
+    /// As ``append(_:)-(IPEndpoint)``, or `unix:` and the path.
     package mutating func append(_ address: SocketAddress) {
         if let endpoint = address.endpoint {
             append(endpoint)

@@ -21,18 +21,25 @@ extension EndToEnd {
         }
 
         @Test func checkNamesEveryErrorWithFileLineAndColumn() throws {
-            let result = try check(
-                "listen tls 127.0.0.1:99999\nroutes routes.d/*.routes\nworkrs auto\n",
-                routes: "a.example 127.0.0.1:9\na.example 127.0.0.1:10\n")
+            let result = try check("listen tls 127.0.0.1:99999\nroutes routes.d/*.routes\nworkrs auto\n")
             #expect(result.ending == .status(1), "\(result.everything)")
-            for place in [
-                "switchyard.conf:1:12: error: ", "switchyard.conf:3:1: error: ", "test.routes:2:1: error: ",
-            ] {
+            for place in ["switchyard.conf:1:22: error: ", "switchyard.conf:3:1: error: "] {
                 #expect(result.errors.contains(place), "no '\(place)' in:\n\(result.errors)")
             }
             // The hint for the misspelt word, and the caret under it.
-            #expect(result.errors.contains("workers"), "\(result.errors)")
-            #expect(result.errors.contains("^"), "\(result.errors)")
+            #expect(result.errors.contains("did you mean `workers`"), "\(result.errors)")
+            #expect(result.errors.contains("    ^~~~~~"), "\(result.errors)")
+        }
+
+        @Test func checkNamesTheErrorsOfRoutesFilesToo() throws {
+            let result = try check(
+                "listen tls 127.0.0.1:443\nroutes routes.d/*.routes\n",
+                routes: "a.example 127.0.0.1:9\nb.example 127.0.0.1\na.example 127.0.0.1:10\n")
+            #expect(result.ending == .status(1), "\(result.everything)")
+            for place in ["test.routes:2:20: error: ", "test.routes:3:1: error: ", "test.routes:1:1: note: "]
+            {
+                #expect(result.errors.contains(place), "no '\(place)' in:\n\(result.errors)")
+            }
         }
 
         @Test func aConfigurationThatIsNotThereIsAnErrorWithItsName() throws {
@@ -82,9 +89,13 @@ extension EndToEnd {
         }
 
         private func session(_ edge: Edge) throws -> (client: StreamSocket, server: StreamSocket) {
+            let hello = HelloBuilder(name: "a.example").record()
             let client = try StreamSocket(to: edge.endpoint)
-            try client.send(HelloBuilder(name: "a.example").record())
-            return (client, try listener.accept())
+            try client.send(hello)
+            let server = try listener.accept()
+            // A socket that is closed with bytes unread in it would send a reset.
+            #expect(try server.receive(exactly: hello.count) == hello)
+            return (client, server)
         }
 
         @Test func theProcessIdentifierIsInItsFileWhileItRuns() throws {

@@ -14,7 +14,7 @@ extension EndToEnd {
             #expect(Pause.until { demo.output.contains("The log follows") || !demo.isRunning })
             let lines = demo.output.split(separator: "\n").filter { $0.hasPrefix("  ") }.map(String.init)
             let asks = lines.filter { $0.hasPrefix("  curl ") }
-            #expect(asks.count == 2, "\(demo.output)\(demo.errors)")
+            try #require(asks.count == 2, "\(demo.output)\(demo.errors)")
 
             let first = try run("bash", ["-c", asks[0]])
             #expect(first.output == "This is one.example: the first site.\n", "\(first.everything)")

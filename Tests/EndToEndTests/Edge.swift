@@ -4,16 +4,16 @@ import Support
 /// The edge under test: the real binary with a configuration of its own, on free ports of the loopback
 /// addresses. It ends with the reference.
 final class Edge {
-    /// What the tests know of the text of the log; the one place to follow a change.
+    /// What the tests know of the text of the log; the one place to follow a change. A line starts with its time.
     enum Log {
-        /// The line that says that it serves.
-        static let ready = "ready "
-        /// The line that says that a reload has taken place.
-        static let reloaded = "reload ok"
-        /// The line that says that a reload was refused; the diagnostics stand before it.
-        static let reloadRefused = "reload failed"
-        /// The line of a session that has ended.
-        static let access = "access "
+        /// In the line that says that it serves.
+        static let ready = " info ready "
+        /// In the line that says that a reload has taken place.
+        static let reloaded = " info reloaded "
+        /// In the line that says that a reload was refused; the diagnostics follow it.
+        static let reloadRefused = " error reload failed"
+        /// In the line of a session that has ended.
+        static let access = " access "
     }
 
     /// Lines of `switchyard.conf` beside the listener, the routes and the pid file.
@@ -42,7 +42,7 @@ final class Edge {
         try folder.write("routes.d/test.routes", routes + "\n")
         try Self.writeConfiguration(in: folder, listeners: [endpoint], settings: settings)
         process = try ChildProcess(Self.binary, ["--config", folder.path("switchyard.conf")])
-        try process.waitForErrorLine { $0.hasPrefix(Log.ready) }
+        try process.waitForErrorLine { $0.contains(Log.ready) }
     }
 
     /// Writes `switchyard.conf`. The edge reads it at its start and at a reload.
@@ -63,27 +63,27 @@ final class Edge {
 
     /// Sends SIGHUP and waits for the log to say that it worked.
     func reload() throws {
-        let before = process.completeErrorLines().count { $0.hasPrefix(Log.reloaded) }
+        let before = process.completeErrorLines().count { $0.contains(Log.reloaded) }
         process.send(signal: SIGHUP)
-        try process.waitForErrorLine(count: before + 1) { $0.hasPrefix(Log.reloaded) }
+        try process.waitForErrorLine(count: before + 1) { $0.contains(Log.reloaded) }
     }
 
     /// The lines of the sessions that have ended, as key and value.
     var accessLines: [AccessLine] {
-        process.completeErrorLines().filter { $0.hasPrefix(Log.access) }.map(AccessLine.init)
+        process.completeErrorLines().filter { $0.contains(Log.access) }.map(AccessLine.init)
     }
 
     /// Waits for the line of a session for which it holds.
     @discardableResult
     func waitForAccessLine(seconds: Double = 10, where matches: (AccessLine) -> Bool) throws -> AccessLine {
         let line = try process.waitForErrorLine(seconds: seconds) {
-            $0.hasPrefix(Log.access) && matches(AccessLine($0))
+            $0.contains(Log.access) && matches(AccessLine($0))
         }
         return AccessLine(line[...])
     }
 }
 
-/// One line of the access log: `access client=… name=… end=…`.
+/// One line of the access log: `TIME access client=… name=… up=… down=… end=…`.
 struct AccessLine: CustomStringConvertible {
     let description: String
     private let values: [Substring: Substring]

@@ -5,11 +5,16 @@ extension EndToEnd {
     /// Hellos as real clients send them, and as nobody should.
     @Suite struct Hellos {
         /// A backend played by hand, the edge in front of it, and a client that has said nothing yet.
-        private func peers(settings: String = Edge.noSettings) throws -> (StreamListener, Edge, StreamSocket)
-        {
-            let listener = try StreamListener()
-            let edge = try Edge(routes: "a.example \(listener.endpoint)", settings: settings)
-            return (listener, edge, try StreamSocket(to: edge.endpoint))
+        private struct Peers {
+            let listener: StreamListener
+            let edge: Edge
+            let client: StreamSocket
+
+            init(settings: String = Edge.noSettings) throws {
+                listener = try StreamListener()
+                edge = try Edge(routes: "a.example \(listener.endpoint)", settings: settings)
+                client = try StreamSocket(to: edge.endpoint)
+            }
         }
 
         @Test(arguments: [[], ["--hello-bytes", "1"], ["--hello-records", "1"], ["--hello-records", "37"]])
@@ -22,102 +27,103 @@ extension EndToEnd {
         }
 
         @Test func aPostQuantumHelloArrivesUnchanged() throws {
-            let (listener, _, client) = try peers()
+            let peers = try Peers()
             let hello = HelloBuilder.browser(name: "a.example").record()
             #expect(hello.count > 1500)
-            try client.send(hello)
-            let server = try listener.accept()
+            try peers.client.send(hello)
+            let server = try peers.listener.accept()
             #expect(try server.receive(exactly: hello.count) == hello)
         }
 
         @Test func aHelloInSegmentsOfOneByteArrivesUnchanged() throws {
-            let (listener, _, client) = try peers()
+            let peers = try Peers()
             let hello = HelloBuilder(name: "a.example").record()
-            try client.sendByteByByte(hello)
-            let server = try listener.accept()
+            try peers.client.sendByteByByte(hello)
+            let server = try peers.listener.accept()
             #expect(try server.receive(exactly: hello.count) == hello)
         }
 
         @Test func bytesBehindTheHelloAreForwardedFirst() throws {
-            let (listener, _, client) = try peers()
+            let peers = try Peers()
             let bytes = HelloBuilder(name: "a.example").record() + Bytes.pattern(5000)
-            try client.send(bytes)
-            let server = try listener.accept()
-            try client.send("later")
+            try peers.client.send(bytes)
+            let server = try peers.listener.accept()
+            try peers.client.send("later")
             #expect(try server.receive(exactly: bytes.count + 5) == bytes + Array("later".utf8))
         }
 
         @Test func aClientThatEndsRightBehindItsHelloIsServed() throws {
-            let (listener, _, client) = try peers()
+            let peers = try Peers()
             let hello = HelloBuilder(name: "a.example").record()
-            try client.send(hello)
-            try client.endSending()
-            let server = try listener.accept()
+            try peers.client.send(hello)
+            try peers.client.endSending()
+            let server = try peers.listener.accept()
             #expect(try server.receiveToEnd() == hello)
             try server.send("answer")
             server.close()
-            #expect(try client.receiveToEnd() == Array("answer".utf8))
+            #expect(try peers.client.receiveToEnd() == Array("answer".utf8))
         }
 
         @Test func aSilentClientIsCutAfterTheDeadline() throws {
-            let (_, edge, client) = try peers(settings: "timeout hello=500ms")
+            let peers = try Peers(settings: "timeout hello=500ms")
             let start = ContinuousClock.now
-            #expect(try client.receive() == [])
+            #expect(try peers.client.receive() == [])
             let took = ContinuousClock.now - start
             #expect(took > .milliseconds(300) && took < .seconds(3), "\(took)")
-            try edge.waitForAccessLine { $0["end"] == "hello-timeout" }
+            try peers.edge.waitForAccessLine { $0["end"] == "hello-timeout" }
         }
 
         @Test func aTrickleDoesNotExtendTheDeadline() throws {
-            let (_, edge, client) = try peers(settings: "timeout hello=700ms")
+            let peers = try Peers(settings: "timeout hello=700ms")
             let hello = HelloBuilder(name: "a.example").record()
             let start = ContinuousClock.now
             for byte in hello {
-                guard (try? client.send([byte])) != nil, client.staysSilent(milliseconds: 50) else { break }
+                guard (try? peers.client.send([byte])) != nil, peers.client.staysSilent(milliseconds: 50)
+                else { break }
             }
             let took = ContinuousClock.now - start
             #expect(took > .milliseconds(400) && took < .seconds(4), "\(took)")
-            try edge.waitForAccessLine { $0["end"] == "hello-timeout" }
+            try peers.edge.waitForAccessLine { $0["end"] == "hello-timeout" }
         }
 
         @Test func anAddressAsANameIsADecodeError() throws {
-            let (_, edge, client) = try peers()
-            try client.send(HelloBuilder(name: "192.0.2.1").record())
-            #expect(Bytes.isAlert(try client.receiveToEnd(), 50))
-            try edge.waitForAccessLine { $0["end"] == "malformed-hello" }
+            let peers = try Peers()
+            try peers.client.send(HelloBuilder(name: "192.0.2.1").record())
+            #expect(Bytes.isAlert(try peers.client.receiveToEnd(), 50))
+            try peers.edge.waitForAccessLine { $0["end"] == "malformed-hello" }
         }
 
         @Test func aHelloOverTheLimitIsADecodeError() throws {
-            let (_, edge, client) = try peers(settings: "limit hello=4KiB")
+            let peers = try Peers(settings: "limit hello=4KiB")
             var hello = HelloBuilder(name: "a.example")
             hello.extensions?.append(.padding(6000))
-            try client.send(hello.record())
-            #expect(Bytes.isAlert(try client.receiveToEnd(), 50))
-            try edge.waitForAccessLine { $0["end"] == "hello-too-large" }
+            try peers.client.send(hello.record())
+            #expect(Bytes.isAlert(try peers.client.receiveToEnd(), 50))
+            try peers.edge.waitForAccessLine { $0["end"] == "hello-too-large" }
         }
 
         @Test func anSSLv2HelloIsAHandshakeFailure() throws {
-            let (_, edge, client) = try peers()
+            let peers = try Peers()
             // Length 46 with the high bit, type 1, version 3.1, 21 bytes of ciphers, no session, 16 of
             // challenge.
             let header: [UInt8] = [0x80, 0x2e, 0x01, 0x03, 0x01, 0x00, 0x15, 0x00, 0x00, 0x00, 0x10]
-            try client.send(header + [UInt8](repeating: 7, count: 37))
-            #expect(Bytes.isAlert(try client.receiveToEnd(), 40))
-            try edge.waitForAccessLine { $0["end"] == "sslv2" }
+            try peers.client.send(header + [UInt8](repeating: 7, count: 37))
+            #expect(Bytes.isAlert(try peers.client.receiveToEnd(), 40))
+            try peers.edge.waitForAccessLine { $0["end"] == "sslv2" }
         }
 
         @Test func otherBytesAreClosedWithoutAWord() throws {
-            let (_, edge, client) = try peers()
-            try client.send("SSH-2.0-OpenSSH_9.2\r\n")
-            #expect(try client.receiveToEnd() == [])
-            try edge.waitForAccessLine { $0["end"] == "not-tls" }
+            let peers = try Peers()
+            try peers.client.send("SSH-2.0-OpenSSH_9.2\r\n")
+            #expect(try peers.client.receiveToEnd() == [])
+            try peers.edge.waitForAccessLine { $0["end"] == "not-tls" }
         }
 
         @Test func controlBytesInANameDoNotReachTheLog() throws {
-            let (_, edge, client) = try peers()
-            try client.send(HelloBuilder(name: "a\u{1b}[2Jb\n.example").record())
-            #expect(Bytes.isAlert(try client.receiveToEnd(), 50))
-            let line = try edge.waitForAccessLine { $0["end"] == "malformed-hello" }
+            let peers = try Peers()
+            try peers.client.send(HelloBuilder(name: "a\u{1b}[2Jb\n.example").record())
+            #expect(Bytes.isAlert(try peers.client.receiveToEnd(), 50))
+            let line = try peers.edge.waitForAccessLine { $0["end"] == "malformed-hello" }
             #expect(!line.description.contains("\u{1b}"))
         }
     }

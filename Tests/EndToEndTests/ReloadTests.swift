@@ -60,7 +60,7 @@ extension EndToEnd {
 
                 """)
             edge.process.send(signal: SIGHUP)
-            try edge.process.waitForErrorLine { $0.hasPrefix(Edge.Log.reloadRefused) }
+            try edge.process.waitForErrorLine { $0.contains(Edge.Log.reloadRefused) }
             for line in [2, 3, 4] {
                 let prefix = "test.routes:\(line):"
                 #expect(
@@ -79,7 +79,7 @@ extension EndToEnd {
             try Edge.writeConfiguration(
                 in: edge.folder, listeners: [edge.endpoint], settings: "limt connections=5")
             edge.process.send(signal: SIGHUP)
-            try edge.process.waitForErrorLine { $0.hasPrefix(Edge.Log.reloadRefused) }
+            try edge.process.waitForErrorLine { $0.contains(Edge.Log.reloadRefused) }
             #expect(edge.process.errors.contains("switchyard.conf:4:1: error: "))
             _ = try open(edge, "a.example")
             _ = try listener.accept()

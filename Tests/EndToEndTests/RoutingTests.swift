@@ -113,8 +113,8 @@ extension EndToEnd {
             #expect(line["client"].hasPrefix("127.0.0.1:"))
             #expect(line["target"] == backend.endpoint.description)
             #expect(line["alpn"].contains("h2"))
-            #expect(Int(line["bytes_up"]) ?? 0 > 500, "\(line)")
-            #expect(Int(line["bytes_down"]) ?? 0 > 500, "\(line)")
+            #expect(Int(line["up"]) ?? 0 > 500, "\(line)")
+            #expect(Int(line["down"]) ?? 0 > 500, "\(line)")
             #expect(line["end"] == "completed")
         }
     }

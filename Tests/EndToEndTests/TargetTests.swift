@@ -6,7 +6,7 @@ extension EndToEnd {
     @Suite struct Targets {
         @Test(arguments: Backend.Address.allCases)
         func aTargetMayBeIPv4IPv6OrAUnixSocket(_ address: Backend.Address) throws {
-            let backend = try Backend(.openssl, for: "a.example", at: address)
+            let backend = try Backend(.nginx, for: "a.example", at: address)
             let edge = try Edge(routes: backend.route)
             #expect(
                 try Client.openssl.fingerprint(of: "a.example", through: edge)

@@ -29,7 +29,7 @@ extension EndToEnd {
             #expect(transfer.succeeded, "\(transfer.everything)")
             #expect(try digest(folder.path("big")) == digest(original))
             let line = try edge.waitForAccessLine { $0["name"] == "a.example" }
-            #expect(Int(line["bytes_down"]) ?? 0 > Self.bulkBytes, "\(line)")
+            #expect(Int(line["down"]) ?? 0 > Self.bulkBytes, "\(line)")
         }
 
         @Test func aHundredMebibytesGoUpUnchanged() throws {
@@ -43,7 +43,7 @@ extension EndToEnd {
             #expect(transfer.succeeded, "\(transfer.everything)")
             #expect(try digest(backend.folder.path("www/upload/big")) == digest(original))
             let line = try edge.waitForAccessLine { $0["name"] == "a.example" }
-            #expect(Int(line["bytes_up"]) ?? 0 > Self.bulkBytes, "\(line)")
+            #expect(Int(line["up"]) ?? 0 > Self.bulkBytes, "\(line)")
         }
 
         @Test func aServerThatReadsItAllToldTheSameDigest() throws {
@@ -140,7 +140,7 @@ extension EndToEnd {
             #expect(try server.receiveToEnd() == [])
             let start = ContinuousClock.now
             // The server keeps silent; the edge ends what is left.
-            _ = try? server.receive()
+            _ = try? client.receive()
             let took = ContinuousClock.now - start
             #expect(took > .milliseconds(400) && took < .seconds(4), "\(took)")
             try edge.waitForAccessLine { $0["end"] == "half-close-timeout" }
@@ -161,20 +161,20 @@ extension EndToEnd {
         }
 
         @Test func aSessionWithoutBytesEndsAfterTheIdleTimeout() throws {
-            let quick = try Edge(routes: "a.example \(listener.endpoint)", settings: "timeout idle=600ms")
+            let quick = try Edge(routes: "a.example \(listener.endpoint)", settings: "timeout idle=1s")
             let client = try StreamSocket(to: quick.endpoint)
             try client.send(HelloBuilder(name: "a.example").record())
             let server = try listener.accept()
             // A byte now and then keeps it alive beyond the limit.
             for _ in 0..<5 {
-                Pause.milliseconds(250)
+                Pause.milliseconds(400)
                 try server.send("x")
                 #expect(try client.receive(exactly: 1) == [UInt8(ascii: "x")])
             }
             let start = ContinuousClock.now
             _ = try? client.receive()
             let took = ContinuousClock.now - start
-            #expect(took > .milliseconds(300) && took < .seconds(4), "\(took)")
+            #expect(took > .milliseconds(600) && took < .seconds(5), "\(took)")
             try quick.waitForAccessLine { $0["end"] == "idle-timeout" }
         }
     }

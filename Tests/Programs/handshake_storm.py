@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""TLS handshakes one after the other on several threads, for a while; each must end with the right certificate.
+"""TLS handshakes one after the other on several threads; each must end with the right certificate.
 
 usage: handshake_storm.py PORT NAME FINGERPRINT SECONDS
 

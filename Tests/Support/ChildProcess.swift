@@ -66,7 +66,19 @@ package final class ChildProcess {
         process.standardOutput = FileHandle(forWritingAtPath: folder.path("stdout"))
         process.standardError = FileHandle(forWritingAtPath: folder.path("stderr"))
         process.terminationHandler = { [ended] _ in ended.signal() }
-        try process.run()
+        try Self.withoutBlockedSignals { try process.run() }
+    }
+
+    /// A program inherits the signal mask of the thread that starts it, and the threads that run tests block
+    /// nearly everything: without this, no program would hear SIGTERM.
+    private static func withoutBlockedSignals(_ body: () throws -> Void) rethrows {
+        var none = sigset_t()
+        var before = sigset_t()
+        unsafe sigemptyset(&none)
+        unsafe pthread_sigmask(SIG_SETMASK, &none, &before)
+
+        defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try body()
     }
 
     deinit {

@@ -81,7 +81,8 @@ package import Linux
     @inline(never)
     private mutating func noteFault(_ descriptor: Int32) {
         let socket = sockets[Int(descriptor)]
-        guard socket.reading == .none, socket.writing == .none else { return }
+        guard socket.reading == .none, socket.writing == .none, !socket.flags.contains(.failed) else { return }
+        sockets[Int(descriptor)].flags.insert(.failed)
         complete(socket.owner.with(.fault), -ECONNRESET)
     }
 
@@ -146,6 +147,7 @@ package import Linux
 
     package mutating func awaitReadable(_ descriptor: Int32) {
         sockets[Int(descriptor)].reading = .readable
+        sockets[Int(descriptor)].readBuffer = .none
         startReading(descriptor)
     }
 
@@ -231,6 +233,7 @@ package import Linux
             if !socket.flags.contains(.registered) { register(descriptor, adding: []) }
             return
         }
+        if result < 0 { sockets[Int(descriptor)].flags.insert(.failed) }
         finishRead(descriptor, result, isFresh ? .none : buffer)
     }
 
@@ -248,6 +251,7 @@ package import Linux
             if !socket.flags.contains(.watchedForWriting) { register(descriptor, adding: .watchedForWriting) }
             return
         }
+        if result < 0 { sockets[Int(descriptor)].flags.insert(.failed) }
         finishWrite(descriptor, result)
     }
 
@@ -287,6 +291,8 @@ package struct EpollSocket: BitwiseCopyable {
         static let watchedForWriting = Flags(rawValue: 8)
         /// The peer's end, or an error, is waiting behind the bytes: reading goes on until it is seen.
         static let peerEnded = Flags(rawValue: 16)
+        /// The socket's failure was told, by an operation or as a fault: it is not told as a fault again.
+        static let failed = Flags(rawValue: 32)
     }
 
     /// Slot, generation and side that completions carry.

@@ -166,7 +166,8 @@ package enum OperationKind: UInt8, BitwiseCopyable {
     case readable = 6
     /// The socket may take more.
     case writable = 7
-    /// The socket failed while nothing was in flight on it. Unasked for: not counted as an operation.
+    /// The socket failed while nothing was in flight on it. Unasked for: not counted as an operation. Comes once at most,
+    /// and not when an operation has said it. A socket on which nothing ever had to wait may fail without.
     case fault = 8
 }
 

@@ -29,6 +29,7 @@ package struct BufferPool: ~Copyable {
     /// How many buffers are in use.
     package var count: Int { untouched - freedCount }
 
+    /// A buffer with anything in it; nil when all are taken.
     package mutating func allocate() -> BufferIndex? {
         if freedCount > 0 {
             freedCount -= 1
@@ -41,6 +42,7 @@ package struct BufferPool: ~Copyable {
         return BufferIndex(Int32(truncatingIfNeeded: untouched - 1))
     }
 
+    /// Gives a buffer back.
     package mutating func free(_ buffer: BufferIndex) {
         precondition(buffer.raw >= 0 && Int(buffer.raw) < untouched && freedCount < untouched, "a buffer is freed once")
         freed[freedCount] = buffer.raw

@@ -13,11 +13,13 @@ package struct CompletionQueue: ~Copyable {
         mask = size - 1
     }
 
+    /// Whether there is nothing to take.
     package var isEmpty: Bool { head == tail }
 
     /// How many more fit.
     package var freeCount: Int { mask + 1 - (tail - head) }
 
+    /// Adds a completion behind the others.
     @inline(always)
     package mutating func push(_ completion: Completion) {
         precondition(tail - head <= mask, "there is room for every operation in flight")
@@ -25,6 +27,7 @@ package struct CompletionQueue: ~Copyable {
         tail += 1
     }
 
+    /// Takes the oldest completion.
     @inline(always)
     package mutating func pop() -> Completion? {
         guard head != tail else { return nil }

@@ -1,11 +1,13 @@
 /// Where a ``LabelPool`` keeps a name.
 package struct LabelIndex: BitwiseCopyable, Equatable {
     /// The slot's number; the long slots count from the top bit on. Negative one: no name.
-    package let raw: Int32
+    let raw: Int32
+    /// No name.
     package static let none = LabelIndex(raw: -1)
-    package static let longFlag: Int32 = 1 << 30
-    package var isLong: Bool { raw & Self.longFlag != 0 }
-    package var slot: Int { Int(raw & ~Self.longFlag) }
+    static let longFlag: Int32 = 1 << 30
+    /// Whether it lies in one of the long slots.
+    package var isLong: Bool { self != .none && raw & Self.longFlag != 0 }
+    var slot: Int { Int(raw & ~Self.longFlag) }
 }
 
 /// Names that sessions keep until they are logged. Most are short: up to 63 bytes lie in a slot of 64, longer ones in one
@@ -45,6 +47,7 @@ package struct LabelPool: ~Copyable {
         return label
     }
 
+    /// Forgets a name; nothing happens for ``LabelIndex/none``.
     package mutating func free(_ label: LabelIndex) {
         guard label != .none else { return }
         if label.isLong { longSlots.free(label.slot) } else { shortSlots.free(label.slot) }

@@ -5,6 +5,7 @@ package struct LineBuilder: ~Copyable {
 
     package init() { memory = Region(capacity: 4096) }
 
+    /// Starts a new line.
     package mutating func clear() { count = 0 }
 
     /// The line so far.
@@ -17,12 +18,14 @@ package struct LineBuilder: ~Copyable {
         }
     }
 
+    /// One byte, as it is.
     package mutating func append(byte: UInt8) {
         guard count < memory.capacity else { return }
         memory[count] = byte
         count += 1
     }
 
+    /// A constant text.
     package mutating func append(_ text: StaticString) {
         for index in 0..<text.utf8CodeUnitCount {
             // SAFETY: the index is below the text's length.
@@ -30,6 +33,7 @@ package struct LineBuilder: ~Copyable {
         }
     }
 
+    /// Bytes as they are: for what is known to be harmless.
     package mutating func append(_ span: RawSpan) {
         for offset in 0..<span.byteCount {
             // SAFETY: `unsafeLoad` checks its bounds; a byte needs no alignment.

@@ -35,11 +35,13 @@ package struct PipePool: ~Copyable {
         for place in 0..<freedCount { closeEnds(freed[place]) }
     }
 
+    /// The descriptors of a pipe that is in use.
     package subscript(pipe: PipeIndex) -> PipeEnds { ends[Int(pipe.raw)] }
 
     /// How many pipes are in use.
     package var count: Int { madeCount - freedCount - closedCount }
 
+    /// An empty pipe; nil when there are none to be had.
     package mutating func acquire() -> PipeIndex? {
         if freedCount > 0 {
             freedCount -= 1
@@ -72,6 +74,7 @@ package struct PipePool: ~Copyable {
         return PipeIndex(number)
     }
 
+    /// Gives a pipe back; one that still holds bytes is closed.
     package mutating func release(_ pipe: PipeIndex, isEmpty: Bool) {
         guard isEmpty else {
             closeEnds(pipe.raw)

@@ -43,6 +43,7 @@ package struct Slab<Element: BitwiseCopyable>: ~Copyable {
     /// Slots that have ever been given out: `0 ..< touchedCount`.
     package var touchedCount: Int { untouched }
 
+    /// A slot's value, in place.
     package subscript(index: Int) -> Element {
         @inline(always) _read { yield elements[index] }
         @inline(always) nonmutating _modify { yield &elements[index] }

@@ -13,7 +13,7 @@ package struct TargetTracker: ~Copyable {
         package var sessionCount: UInt32
         /// Failed attempts since the last one that succeeded.
         package var failureCount: UInt32
-        /// No attempt before this time while there are other targets; 0: does not rest.
+        /// No attempt before this time while there are other targets; 0: has no failure to remember.
         package var restsUntilNanoseconds: UInt64
     }
 
@@ -37,7 +37,7 @@ package struct TargetTracker: ~Copyable {
         self.key = key
     }
 
-    /// How many entries have a rest to remember, over or not.
+    /// How many entries have a failure, and so a rest, to remember, over or not.
     private var restingCount = 0
 
     /// Whether any target may rest: if not, there is no need to ask one by one.
@@ -46,6 +46,7 @@ package struct TargetTracker: ~Copyable {
     /// How many addresses are remembered.
     package var count: Int { entries.count }
 
+    /// What is known of an address, by the number that ``begin(_:)`` gave.
     package subscript(index: Int) -> Entry {
         _read { yield entries[index] }
         nonmutating _modify { yield &entries[index] }
@@ -97,12 +98,16 @@ package struct TargetTracker: ~Copyable {
     /// The target refused or did not answer in time.
     package mutating func noteFailure(_ index: Int, nowNanoseconds: UInt64) {
         entries[index].failureCount += 1
-        let count = entries[index].failureCount
-        guard count >= Self.failuresToRest else { return }
-        let doublings = min(UInt64(count - Self.failuresToRest), 5)
-        let rest = min(Self.restFirstNanoseconds << doublings, Self.restMaxNanoseconds)
         if entries[index].restsUntilNanoseconds == 0 { restingCount += 1 }
-        entries[index].restsUntilNanoseconds = nowNanoseconds + rest
+        let rest = Self.rest(afterFailures: entries[index].failureCount)
+        entries[index].restsUntilNanoseconds = max(1, nowNanoseconds + rest)
+    }
+
+    /// The first failures rest for no time: then the entry says when the last one was, for ``sweep(nowNanoseconds:)``.
+    private static func rest(afterFailures count: UInt32) -> UInt64 {
+        guard count >= failuresToRest else { return 0 }
+        let doublings = min(UInt64(count - failuresToRest), 5)
+        return min(restFirstNanoseconds << doublings, restMaxNanoseconds)
     }
 
     /// Whether the target should be passed over while there are others.
@@ -149,6 +154,6 @@ package struct TargetTracker: ~Copyable {
         let (high, low) = address.ipHalves
         hash = SourceCountersView.mix(hash ^ low) ^ high
         for index in 0..<address.pathByteCount { hash = SourceCountersView.mix(hash ^ UInt64(address.pathByte(index))) }
-        return SourceCountersView.mix(hash) | 1
+        return max(1, SourceCountersView.mix(hash))
     }
 }

@@ -6,10 +6,20 @@ package struct TimerWheel: ~Copyable {
     private struct Node: BitwiseCopyable {
         var next: Int32
         var previous: Int32
-        /// When it is due; 0: not in the wheel.
-        var dueTick: UInt32
+        /// The two parts of ``dueTick``: 32 bits would be two years, and this process is not restarted.
+        private var dueLow: UInt32
+        private var dueHigh: UInt16
         /// The place in the wheel where it is linked.
-        var place: UInt32
+        var place: UInt16
+
+        /// When it is due; 0: not in the wheel. There are fewer than 2^41 ticks in 64 bits of nanoseconds.
+        var dueTick: UInt64 {
+            get { UInt64(dueHigh) << 32 | UInt64(dueLow) }
+            set {
+                dueLow = UInt32(truncatingIfNeeded: newValue)
+                dueHigh = UInt16(truncatingIfNeeded: newValue >> 32)
+            }
+        }
     }
 
     /// log2 of a tick's length in nanoseconds.
@@ -17,14 +27,14 @@ package struct TimerWheel: ~Copyable {
     /// What a deadline costs a slot.
     package static let bytesPerSlot = MemoryLayout<Node>.stride
     private static let placeCount = 4096
-    private static let placeMask: UInt32 = 4095
+    private static let placeMask: UInt64 = 4095
 
     private let nodes: Region<Node>
     private let heads: Region<Int32>
     /// A bit for each place that holds a slot.
     private let occupied: Region<UInt64>
     /// Every place up to this tick has been looked at.
-    private var currentTick: UInt32
+    private var currentTick: UInt64
     private let startNanoseconds: UInt64
 
     package init(capacity: Int, nowNanoseconds: UInt64) {
@@ -36,15 +46,15 @@ package struct TimerWheel: ~Copyable {
         for place in 0..<Self.placeCount { heads[place] = -1 }
     }
 
-    private func tick(_ nanoseconds: UInt64) -> UInt32 {
+    private func tick(_ nanoseconds: UInt64) -> UInt64 {
         let elapsed = nanoseconds > startNanoseconds ? nanoseconds - startNanoseconds : 0
-        return UInt32(clamping: elapsed >> Self.tickShift) &+ 1
+        return elapsed >> Self.tickShift + 1
     }
 
     /// Sets or moves the deadline of a slot. It comes up at most one tick late, and never early.
     @inline(always)
     package mutating func set(_ slot: Int, dueNanoseconds: UInt64) {
-        let dueTick = max(tick(dueNanoseconds) &+ 1, currentTick &+ 1)
+        let dueTick = max(tick(dueNanoseconds), currentTick) + 1
         let linkedTick = nodes[slot].dueTick
         nodes[slot].dueTick = dueTick
         if linkedTick == 0 {
@@ -86,7 +96,7 @@ package struct TimerWheel: ~Copyable {
 
     /// Milliseconds until the next place that holds a slot, rounded up; nil when the wheel is empty.
     package func millisecondsToNext(nowNanoseconds: UInt64) -> Int32? {
-        let start = Int((currentTick &+ 1) & Self.placeMask)
+        let start = Int((currentTick + 1) & Self.placeMask)
         for step in 0...(Self.placeCount / 64) {
             let word = (start / 64 + step) % (Self.placeCount / 64)
             var bits = occupied[word]
@@ -102,9 +112,9 @@ package struct TimerWheel: ~Copyable {
     }
 
     private mutating func link(_ slot: Int) {
-        let tick = min(nodes[slot].dueTick, currentTick &+ Self.placeMask)
+        let tick = min(nodes[slot].dueTick, currentTick + Self.placeMask)
         let place = Int(tick & Self.placeMask)
-        nodes[slot].place = UInt32(truncatingIfNeeded: place)
+        nodes[slot].place = UInt16(truncatingIfNeeded: place)
         nodes[slot].previous = -1
         nodes[slot].next = heads[place]
         if heads[place] >= 0 { nodes[Int(heads[place])].previous = Int32(truncatingIfNeeded: slot) }

@@ -1,0 +1,28 @@
+import Support
+import Testing
+
+extension EndToEnd {
+    /// Short versions of the scripts in Benchmarks/, which judge their run themselves.
+    @Suite struct Storms {
+        /// Runs one; its exit status says whether all was well.
+        private func judge(_ script: String, _ options: [String], seconds: Double) throws {
+            // A machine with the Swift toolchain has its C compiler, and perhaps no other.
+            let compiler = ProgramPath.find("cc") == nil ? ["CC": "clang"] : [:]
+            let result = try run(
+                "python3", [Repository.path("Benchmarks/\(script)"), "--edge", Edge.binary] + options,
+                seconds: seconds, environment: compiler)
+            #expect(result.succeeded, "\(result.everything)")
+        }
+
+        @Test func reloadsUnderFullLoadLoseAndMisrouteNobody() throws {
+            try judge("reload-storm.py", ["--reloads", "100", "--seconds", "6"], seconds: 90)
+        }
+
+        @Test func silentAndUnfinishedClientsLeaveNothingBehind() throws {
+            try judge(
+                "black-hole.py",
+                ["--silent", "1500", "--unfinished", "1500", "--stalled", "100", "--timeout", "1"],
+                seconds: 120)
+        }
+    }
+}
