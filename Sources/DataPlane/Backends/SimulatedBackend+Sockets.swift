@@ -82,8 +82,8 @@ extension SimulatedBackend {
             return openCount < limits.descriptorsMax ? -ENFILE : -EMFILE
         }
         var made = SimulatedConnection(
-            .connecting, address: address, inboundMax: random.magnitude(in: 64...65_536),
-            outboundMax: random.magnitude(in: 64...65_536), nowNanoseconds: nowNanoseconds)
+            .connecting, address: address, inboundMax: random.magnitude(in: limits.socketBytes),
+            outboundMax: random.magnitude(in: limits.socketBytes), nowNanoseconds: nowNanoseconds)
         made.descriptor = descriptor
         made.isHandedOver = true
         made.partner = connections.firstIndex {
