@@ -23,7 +23,18 @@ struct Scenario {
         var answerNanosecondsMax = 1_000_000
     }
 
+    /// What chance has decided for the whole world.
+    struct Temper {
+        /// A world in which every client must get all its bytes: nobody and nothing but the kernel is difficult.
+        let isEasy: Bool
+        /// Much is sent through large sockets, so that it is spliced; else little through sockets of any size.
+        let isBulky: Bool
+        /// Clients come until then.
+        let busyNanoseconds: UInt64
+    }
+
     let seed: UInt64
+    let temper: Temper
     /// A world in which every client must get all its bytes: nobody and nothing but the kernel is difficult.
     let isEasy: Bool
     /// After the last operation nobody does anything any more; the worker must get rid of them all.
@@ -48,25 +59,28 @@ struct Scenario {
         isEasy = random.chance(perMille: 150)
         isFrozen = !isEasy && random.chance(perMille: 200)
         sessionsMax = random.magnitude(in: 2...24)
+        let isBulky = random.chance(perMille: 400)
+        busyNanoseconds = UInt64(random.pick([50_000_000, 500_000_000, 5_000_000_000]))
+        temper = Temper(isEasy: isEasy, isBulky: isBulky, busyNanoseconds: busyNanoseconds)
         let isShortOfDescriptors = !isEasy && random.chance(perMille: 150)
         let listenerCount = random.number(in: 1...2)
         limits = SimulatedLimits(
             descriptorsMax: listenerCount + (isShortOfDescriptors ? random.number(in: 2...8) : 2 * sessionsMax + 8),
             buffersMax: 2 * sessionsMax + 1, pipesMax: random.magnitude(in: 1...12),
-            pipeBytesMax: random.pick([1, 4096, 65_536, 1 << 18]), backlogMax: random.magnitude(in: 1...16))
+            pipeBytesMax: random.pick([1000, 4096, 65_536, 1 << 18]), backlogMax: random.magnitude(in: 1...16),
+            socketBytes: isBulky ? 16_384...131_072 : random.pick([64...4096, 1000...65_536]))
         let hardships = Self.hardships(&random, isEasy: isEasy)
         self.hardships = hardships
         let settings = Self.settings(&random, isEasy: isEasy, sessionsMax: sessionsMax)
         self.settings = settings
         self.listenerCount = listenerCount
-        busyNanoseconds = UInt64(random.pick([50_000_000, 500_000_000, 5_000_000_000]))
 
         let originCount = random.number(in: 1...6)
-        let (easy, busy) = (isEasy, busyNanoseconds)
+        let (easy, busy, temper) = (isEasy, busyNanoseconds, temper)
         origins = (0..<originCount).map { _ in Self.origin(&random, isEasy: easy) }
         table = TableModel.random(&random, originCount: originCount, isEasy: isEasy)
-        let clientCount = random.magnitude(in: 1...30)
-        clients = (0..<clientCount).map { Self.client($0, &random, isEasy: easy, busyNanoseconds: busy) }
+        let clientCount = random.magnitude(in: 1...(isBulky ? 12 : 30))
+        clients = (0..<clientCount).map { Self.client($0, &random, temper) }
         operations = isEasy
             ? Self.reloads(&random, originCount: originCount, isEasy: true, busyNanoseconds: busy)
             : Self.operations(&random, settings, originCount: originCount, busyNanoseconds: busy)

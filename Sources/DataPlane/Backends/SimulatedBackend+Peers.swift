@@ -82,9 +82,7 @@ extension SimulatedBackend {
     // MARK: What the other ends do
 
     /// A client connects; nil when no one listens, or the listener's queue is full.
-    package mutating func peerOpen(
-        from address: SocketAddress, to descriptor: Int32, inboundMax: Int, outboundMax: Int
-    ) -> Int? {
+    package mutating func peerOpen(from address: SocketAddress, to descriptor: Int32) -> Int? {
         guard case .listener(let place) = descriptors[Int(descriptor)], listeners[place].descriptor == descriptor,
             listeners[place].queue.count < limits.backlogMax
         else {
@@ -94,8 +92,8 @@ extension SimulatedBackend {
         let id = connections.count
         connections.append(
             SimulatedConnection(
-                .queued, address: address, inboundMax: inboundMax, outboundMax: outboundMax,
-                nowNanoseconds: nowNanoseconds))
+                .queued, address: address, inboundMax: random.magnitude(in: limits.socketBytes),
+                outboundMax: random.magnitude(in: limits.socketBytes), nowNanoseconds: nowNanoseconds))
         listeners[place].queue.append(id)
         note(.peerOpen, id)
         return id

@@ -198,14 +198,20 @@ package struct SimulatedLimits: Sendable {
     package var pipeBytesMax: Int
     /// Connections in a listener's queue.
     package var backlogMax: Int
+    /// Bytes that a socket can hold in either direction: each connection draws its own.
+    package var socketBytes: ClosedRange<Int>
 
     /// Builds the limits.
-    package init(descriptorsMax: Int, buffersMax: Int, pipesMax: Int, pipeBytesMax: Int, backlogMax: Int) {
+    package init(
+        descriptorsMax: Int, buffersMax: Int, pipesMax: Int, pipeBytesMax: Int, backlogMax: Int,
+        socketBytes: ClosedRange<Int>
+    ) {
         self.descriptorsMax = descriptorsMax
         self.buffersMax = buffersMax
         self.pipesMax = pipesMax
         self.pipeBytesMax = pipeBytesMax
         self.backlogMax = backlogMax
+        self.socketBytes = socketBytes
     }
 }
 
