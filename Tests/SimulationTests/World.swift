@@ -273,8 +273,8 @@ final class World {
         while actedTable + 1 < tables.count, links.mailbox.isAcknowledged(tableMessages[actedTable + 1]) {
             actedTable += 1
         }
-        for line in log.read(links.log) { judge.judgeLine(line) }
         meetConnects(actedBefore)
+        for line in log.read(links.log) { judge.judgeLine(line) }
         judge.judgeTurn()
         if !isFrozen { lookAtPeers() }
         for client in scenario.clients where client.peer?.hasSentPrefix == false { client.firstTable = actedTable }

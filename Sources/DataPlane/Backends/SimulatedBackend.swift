@@ -78,13 +78,13 @@ package struct SimulatedBackend: IOBackend, ~Copyable {
 
     /// Does what can be done by now.
     private mutating func perform() {
+        deliverDue()
         acceptConnections()
         for number in descriptors.indices {
             guard case .connection(let id) = descriptors[number] else { continue }
             performReading(id)
             performWriting(id)
         }
-        deliverDue()
     }
 
     private mutating func deliverDue() {
@@ -148,14 +148,19 @@ package struct SimulatedBackend: IOBackend, ~Copyable {
 
     /// Sends a completion on its way.
     mutating func complete(
-        _ token: Token, _ result: Int, connection: Int, buffer: BufferIndex = .none, atOnce: Bool = false
+        _ token: Token, _ result: Int, connection: Int, buffer: BufferIndex = .none
     ) {
-        let delay = atOnce ? 0 : hardships.delayNanoseconds(&random, nowNanoseconds)
+        var dueNanoseconds = nowNanoseconds + hardships.delayNanoseconds(&random, nowNanoseconds)
+        if connection >= 0 {
+            // The operations of one socket answer in the order in which they were performed.
+            dueNanoseconds = max(dueNanoseconds, connections[connection].lastDueNanoseconds)
+            connections[connection].lastDueNanoseconds = dueNanoseconds
+        }
         completionCount += 1
         let item = SimulatedCompletion(
             completion: Completion(token: token, result: Int32(truncatingIfNeeded: result), buffer: buffer),
-            connection: connection, number: completionCount, dueNanoseconds: nowNanoseconds + delay)
-        if delay == 0 { ready.append(item) } else { late.append(item) }
+            connection: connection, number: completionCount, dueNanoseconds: dueNanoseconds)
+        if dueNanoseconds <= nowNanoseconds { ready.append(item) } else { late.append(item) }
     }
 
     /// What is under way comes now, for a listener that closes.

@@ -95,6 +95,8 @@ struct SimulatedConnection {
 
     var reading = SimulatedOperation()
     var writing = SimulatedOperation()
+    /// When the last of its completions comes.
+    var lastDueNanoseconds: UInt64 = 0
 
     /// Bytes that the worker's operations have taken from, and given to, the socket.
     var takenCount: UInt64 = 0
