@@ -150,7 +150,11 @@ extension Worker where Backend: ~Copyable {
         }
         guard result == Int(-EAGAIN) else {
             releasePipe(slot, source)
-            sourceEnded(slot, source, Int32(truncatingIfNeeded: result))
+            if result == 0, sessions[slot].directions[1 - index].isSending {
+                sessions[slot].directions[index].noteEndInDoubt()
+            } else {
+                sourceEnded(slot, source, Int32(truncatingIfNeeded: result))
+            }
             return true
         }
         releasePipe(slot, source)
