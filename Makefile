@@ -2,7 +2,7 @@
 
 SWIFT ?= swift
 BUILD := .build/release
-SOURCES := Package.swift Sources Tests
+SOURCES := Package.swift Sources Tests Benchmarks
 PORT := 8443
 
 .DEFAULT_GOAL := build
@@ -20,7 +20,8 @@ test: ## install what is missing, build everything once, run every test
 	@scripts/setup test
 	@scripts/test
 
-format: ## lay the Swift sources out
+format: ## lay the Swift sources out, long comments included
+	scripts/wrap-comments 110 $$(git ls-files '*.swift')
 	$(SWIFT) format format --in-place --parallel --recursive $(SOURCES)
 
 check-format: ## say where the layout of the Swift sources differs

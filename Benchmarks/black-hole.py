@@ -168,7 +168,8 @@ def main():
               f"{kinds['other']} others, {memory / 2**20:.1f} MiB")
         for name, report in reports.items():
             print(f"  {name}: {report['closed']} of {report['started']} closed by the router, "
-                  f"half of them within {report['latency_us']['p50'] / 1e6:.1f} s, the last after {report['latency_us']['max'] / 1e6:.1f} s")
+                  f"half of them within {report['latency_us']['p50'] / 1e6:.1f} s, "
+                  f"the last after {report['latency_us']['max'] / 1e6:.1f} s")
             if report["closed"] != report["started"] or report["open"]:
                 wrong.append(f"wave {number}: {report['open']} {name} clients were still connected at the end")
         print(f"  ordinary: {ordinary['ok']} served, p50 {ordinary['latency_us']['p50'] / 1e3:.1f} ms, "

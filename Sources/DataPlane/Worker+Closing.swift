@@ -46,7 +46,8 @@ extension Worker where Backend: ~Copyable {
     mutating func joinClosing(_ slot: Int, _ completion: Completion) {
         noteLast(slot, completion)
         // A buffer that was being appended to is still the direction's; a new one is nobody's.
-        if completion.buffer != .none, completion.buffer != sessions[slot].directions[0].buffer {
+        let source = Int(completion.token.side.rawValue)
+        if completion.buffer != .none, completion.buffer != sessions[slot].directions[source].buffer {
             backend.release(completion.buffer)
         }
         if sessions[slot].inFlight == 0 { close(slot) }
@@ -106,5 +107,6 @@ extension Worker where Backend: ~Copyable {
         sessions[slot].directions[index].pipe = .none
         sessions[slot].directions[index].pending = 0
         sessions[slot].directions[index].burstBytes = 0
+        sessions[slot].directions[index].expectsEnd = false
     }
 }

@@ -45,8 +45,9 @@ extension Worker where Backend: ~Copyable {
         let index = Int(source.rawValue)
         sessions[slot].directions[index].isBusy = false
         if completion.result > 0 {
+            let mayHaveMore = backend.mayReceive(sessions[slot].descriptor(source))
             sessions[slot].directions[index].noteReceived(
-                UInt32(bitPattern: completion.result), in: completion.buffer)
+                UInt32(bitPattern: completion.result), in: completion.buffer, mayHaveMore: mayHaveMore)
             noteProgress(slot)
         } else {
             sourceEnded(slot, source, completion.result)
@@ -94,10 +95,17 @@ extension Worker where Backend: ~Copyable {
             sessions[slot].directions[index].isBusy = true
             sessions[slot].inFlight += 1
             backend.receive(sessions[slot].descriptor(source), appendingTo: BufferSlice())
+        case .receiveMore:
+            sessions[slot].directions[index].isBusy = true
+            sessions[slot].inFlight += 1
+            backend.receive(
+                sessions[slot].descriptor(source), appendingTo: sessions[slot].directions[index].slice)
         case .send:
             sessions[slot].directions[index].isBusy = true
             sessions[slot].inFlight += 1
-            backend.send(sessions[slot].descriptor(source.other), sessions[slot].directions[index].slice)
+            backend.send(
+                sessions[slot].descriptor(source.other), sessions[slot].directions[index].slice,
+                endFollows: sessions[slot].directions[index].end == .ended)
         case .fill, .drain:
             pumpBulk(slot, source)
         case .finish, .abort:
@@ -118,7 +126,7 @@ extension Worker where Backend: ~Copyable {
                 guard fill(slot, source) else { return }
             case .drain:
                 guard drain(slot, source) else { return }
-            case .receive, .send, .finish, .abort, .nothing:
+            case .receive, .receiveMore, .send, .finish, .abort, .nothing:
                 pump(slot, source)
                 return
             }

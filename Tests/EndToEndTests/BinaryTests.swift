@@ -4,16 +4,20 @@ import Testing
 extension EndToEnd {
     /// What is in the release binary, and what is not.
     @Suite struct Binary {
-        /// Functions that run for each event of a session, by a part of their name. Everything that matches
-        /// is looked at; a name that matches nothing is a failure, so that the list cannot rot.
-        private static let hotFunctions: [String] = []
+        /// One turn of a worker's loop, with the backend that the edge uses: everything that runs for a
+        /// session is below it. A name that matches nothing is a failure, so that the list cannot rot.
+        private static let hotRoots = [
+            ["generic specialization <DataPlane.EpollBackend>", "Worker<", ".turn()"]
+        ]
+
+        /// Functions below it that run once a reload, not once a session or an event.
+        private static let cold = ["readMailbox"]
 
         /// What must not be called there: reference counting, exclusivity checks, allocation.
-        private static let forbidden: Set<String> = [
+        private static let forbidden: Set<Substring> = [
             "swift_retain", "swift_release", "swift_retain_n", "swift_release_n", "swift_bridgeObjectRetain",
             "swift_bridgeObjectRelease", "swift_beginAccess", "swift_allocObject", "swift_slowAlloc",
-            "malloc",
-            "calloc", "realloc", "posix_memalign", "free",
+            "swift_slowDealloc", "swift_once", "malloc", "calloc", "realloc", "posix_memalign", "free",
         ]
 
         @Test func itLinksTheSystemLibrariesAndNothingElse() throws {
@@ -37,14 +41,21 @@ extension EndToEnd {
             #expect(found.isEmpty, "\(found.prefix(5))")
         }
 
-        @Test func hotFunctionsNeitherCountReferencesNorAllocate() throws {
-            let disassembly = try Disassembly(of: Edge.binary, modules: ["DataPlane", "Linux", "Wire"])
-            for part in Self.hotFunctions {
-                let functions = disassembly.functions.filter { $0.name.contains(part) }
-                #expect(!functions.isEmpty, "no function is called '\(part)' any more")
-                for function in functions {
-                    let called = try Set(disassembly.callees(of: function)).intersection(Self.forbidden)
-                    #expect(called.isEmpty, "\(function.name) calls \(called.sorted())")
+        @Test func theRelayPathNeitherCountsReferencesNorAllocates() throws {
+            let graph = try CallGraph(of: Edge.binary, modules: ["DataPlane", "Linux", "Wire", "Routes"])
+            // The instrument itself: what builds a configuration does allocate.
+            let loading = graph.functions(named: ["Routes."])
+            #expect(loading.contains { !graph.callees(of: $0).isDisjoint(with: Self.forbidden) })
+
+            for parts in Self.hotRoots {
+                let roots = graph.functions(named: parts)
+                try #require(!roots.isEmpty, "no function is called \(parts) any more")
+                let reachable = graph.reachable(from: roots, stoppingAt: Self.cold)
+                #expect(reachable.count > 50, "\(reachable.count) functions are no whole relay path")
+                for (function, path) in reachable {
+                    let called = graph.callees(of: function).intersection(Self.forbidden)
+                    let way = path.map(graph.readableName).joined(separator: "\n  ")
+                    #expect(called.isEmpty, "\(called.sorted()) by way of\n  \(way)")
                 }
             }
         }

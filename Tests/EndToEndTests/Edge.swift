@@ -4,7 +4,8 @@ import Support
 /// The edge under test: the real binary with a configuration of its own, on free ports of the loopback
 /// addresses. It ends with the reference.
 final class Edge {
-    /// What the tests know of the text of the log; the one place to follow a change. A line starts with its time.
+    /// What the tests know of the text of the log; the one place to follow a change. A line starts with its
+    /// time.
     enum Log {
         /// In the line that says that it serves.
         static let ready = " info ready "

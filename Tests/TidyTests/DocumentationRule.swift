@@ -8,12 +8,31 @@ struct DocumentationRule {
         "description", "debugDescription", "hash", "errorDescription", "rawValue", "id",
     ]
 
+    /// Names of the requirements of our own protocols: they are documented there, and once is enough.
+    private let requirements: Set<String>
+
+    init(protocolsIn sources: [SwiftSource] = []) {
+        requirements = Set(sources.flatMap(Self.requirements))
+    }
+
+    private static func requirements(of source: SwiftSource) -> [String] {
+        let tokens = source.tokens
+        return source.scopes.filter { scope in
+            scope.kind == .type && source.lines[scope.firstLine - 1].code.contains("protocol ")
+        }.flatMap { scope in
+            tokens.indices.dropLast().filter { index in
+                scope.firstLine < tokens[index].line && tokens[index].line <= scope.lastLine
+                    && ["func", "var"].contains(tokens[index].text)
+            }.map { tokens[$0 + 1].text }
+        }
+    }
+
     func check(_ source: SwiftSource) -> [Finding] {
-        guard source.path.hasPrefix("Sources/") || source.path.hasPrefix("Tests/Support/") else { return [] }
+        guard source.path.hasPrefix("Sources/") else { return [] }
         return source.lines.indices.compactMap { index in
-            guard let name = packageDeclaration(source.lines[index]), !Self.wellKnown.contains(name) else {
-                return nil
-            }
+            guard let name = packageDeclaration(source.lines[index]), !Self.wellKnown.contains(name),
+                !requirements.contains(name)
+            else { return nil }
             if isDocumented(index, in: source) { return nil }
             return Finding(
                 path: source.path, line: index + 1, rule: "package '\(name)' without a doc comment")
@@ -30,9 +49,12 @@ struct DocumentationRule {
         guard words[package..<keyword].allSatisfy({ $0.first?.isLowercase == true && $0 != "init" }) else {
             return nil
         }
+        // `func ==`: what an operator does is known.
+        if line.code.firstRange(of: "func =") != nil || line.code.firstRange(of: "func <") != nil {
+            return nil
+        }
         // `class func` and `class var` name what follows.
-        let name = words[(keyword + 1)...].first { !Self.keywords.contains($0) }
-        return name ?? "operator"
+        return words[(keyword + 1)...].first { !Self.keywords.contains($0) }
     }
 
     private func isDocumented(_ index: Int, in source: SwiftSource) -> Bool {

@@ -12,9 +12,10 @@ struct ImportRule {
         ),
         ("Sources/DataPlane/Session/", ["Wire", "Routes"], "pure by rule: a state machine"),
         (
-            "Sources/switchyard/", ["DataPlane", "Routes", "Wire", "Linux"],
-            "parses arguments, builds, runs; never Foundation"
+            "Sources/Edge/", ["DataPlane", "Routes", "Wire", "Linux", "Synchronization"],
+            "the process around the workers; never Foundation"
         ),
+        ("Sources/switchyard/", ["Edge", "Linux"], "parses arguments and runs"),
     ]
 
     func check(_ source: SwiftSource) -> [Finding] {

@@ -155,10 +155,11 @@ private func lines(_ findings: [Finding]) -> [Int] {
         #expect(SizeRule().check(source("a.swift", String(repeating: line, count: 501))).count == 1)
     }
 
-    @Test func aLineMayHaveAHundredAndTenColumns() {
-        let good = String(repeating: "ä", count: 110)
-        #expect(SizeRule().checkColumns(path: "a.c", text: good + "\n") == [])
-        #expect(lines(SizeRule().checkColumns(path: "a.c", text: "\n" + good + "a\n")) == [2])
+    @Test(arguments: [("a.swift", 110), ("a.c", 140), ("scripts/a", 140)])
+    func aLineMayHaveSoManyColumns(_ path: String, _ most: Int) {
+        let good = String(repeating: "ä", count: most)
+        #expect(SizeRule().checkColumns(path: path, text: good + "\n") == [])
+        #expect(lines(SizeRule().checkColumns(path: path, text: "\n" + good + "a\n")) == [2])
     }
 }
 
@@ -168,10 +169,18 @@ private func lines(_ findings: [Finding]) -> [Int] {
         #expect(lines(DocumentationRule().check(source("Sources/Wire/a.swift", text))) == [1, 3, 6])
     }
 
+    @Test func theWitnessOfADocumentedRequirementNeedsNone() {
+        let requirement = source(
+            "Sources/Wire/P.swift", "package protocol P {\n/// Doc.\nmutating func a()\n}\n")
+        let witness = source("Sources/Wire/a.swift", "package func a() {}\n\npackage func b() {}\n")
+        #expect(lines(DocumentationRule(protocolsIn: [requirement]).check(witness)) == [3])
+    }
+
     @Test(arguments: [
         "/// Doc.\npackage func a() {}", "/// Doc.\n@inlinable\npackage func a() {}", "func a() {}",
         "/// Both.\npackage let a = 1\npackage let b = 2", "package import Wire", "package init() {}",
         "/// D.\n@a package struct B {}", "package var description: String { \"\" }",
+        "package static func == (a: A, b: A) -> Bool",
     ])
     func documentedAndInnerDeclarationsAreFine(_ text: String) {
         #expect(DocumentationRule().check(source("Sources/Wire/a.swift", text)) == [])

@@ -129,7 +129,12 @@ extension SimulatedBackend {
         submitReading(id, .readable, BufferSlice())
     }
 
-    package mutating func send(_ descriptor: Int32, _ bytes: BufferSlice) {
+    package mutating func mayReceive(_ descriptor: Int32) -> Bool {
+        guard let id = connection(of: descriptor, "mayReceive") else { return false }
+        return connections[id].isReadable && random.chance(perMille: 800)
+    }
+
+    package mutating func send(_ descriptor: Int32, _ bytes: BufferSlice, endFollows: Bool) {
         guard let id = connection(of: descriptor, "send") else { return }
         note(.send, id, Int(bytes.count))
         submitWriting(id, .send, bytes)

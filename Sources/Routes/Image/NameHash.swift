@@ -39,13 +39,13 @@ enum NameHash {
         return fold(state ^ seed.second, finalFactor)
     }
 
-    @inline(__always)
+    @inline(always)
     private static func step(_ state: UInt64, _ word: UInt64, key: UInt64) -> UInt64 {
         fold(state ^ word, key) &+ (state << 23 | state >> 41)
     }
 
     /// Both halves of the product, folded into one word.
-    @inline(__always)
+    @inline(always)
     static func fold(_ left: UInt64, _ right: UInt64) -> UInt64 {
         let product = left.multipliedFullWidth(by: right)
         return product.high ^ product.low
