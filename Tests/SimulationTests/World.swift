@@ -237,7 +237,11 @@ final class World {
             worker.backend.trace.hit(.connectIgnored)
             return []
         }
-        let due = nowNanoseconds + UInt64(random.magnitude(in: 0...origin.answerNanosecondsMax))
+        var due = nowNanoseconds + UInt64(random.magnitude(in: 0...origin.answerNanosecondsMax))
+        if origin.answersAtTimeout, let timeout = settings.last?.connectNanoseconds {
+            // A deadline comes up one or two ticks of 17 ms late.
+            due = nowNanoseconds + timeout + UInt64(random.number(in: 0...40_000_000))
+        }
         var kind = Answer.Kind.accept
         if random.chance(perMille: origin.refusesPerMille) { kind = .refuse }
         if random.chance(perMille: origin.resetsAtOncePerMille) { kind = .resetAtOnce }

@@ -43,6 +43,8 @@ package struct SimulatedBackend: IOBackend, ~Copyable {
     private var completionCount = 0
     private var handedOutCount = 0
     private var newestHandedOut = 0
+    /// Waits in a row that were not to take any time, and at whose end there was nothing to do.
+    private var hastyWaitCount = 0
 
     /// A new kernel whose fate the seed decides.
     package init(limits: SimulatedLimits, hardships: SimulatedHardships, seed: UInt64) {
@@ -64,6 +66,7 @@ package struct SimulatedBackend: IOBackend, ~Copyable {
         // Each turn costs its time, so no loop is for ever at one moment.
         nowNanoseconds += UInt64(random.number(in: 500...5000))
         perform()
+        noteHaste(milliseconds)
         guard readyHead == ready.count, milliseconds != 0 else { return }
         var wakeNanoseconds = horizonNanoseconds
         if milliseconds > 0 { wakeNanoseconds = min(wakeNanoseconds, nowNanoseconds + UInt64(milliseconds) * 1_000_000) }
@@ -74,6 +77,12 @@ package struct SimulatedBackend: IOBackend, ~Copyable {
         }
         nowNanoseconds = max(nowNanoseconds, wakeNanoseconds)
         perform()
+    }
+
+    /// A worker that does not let time pass, and has nothing to do, burns a core.
+    private mutating func noteHaste(_ milliseconds: Int32) {
+        hastyWaitCount = readyHead == ready.count && milliseconds == 0 ? hastyWaitCount + 1 : 0
+        if hastyWaitCount == 20 { trace.violate("the worker spins") }
     }
 
     /// Does what can be done by now.
@@ -151,6 +160,8 @@ package struct SimulatedBackend: IOBackend, ~Copyable {
         _ token: Token, _ result: Int, connection: Int, buffer: BufferIndex = .none
     ) {
         var dueNanoseconds = nowNanoseconds + hardships.delayNanoseconds(&random, nowNanoseconds)
+        // Nobody waits for a fault: it may come when all is over, and another session has the slot.
+        if token.kind == .fault { dueNanoseconds += UInt64(random.magnitude(in: 0...hardships.faultDelayNanosecondsMax)) }
         if connection >= 0 {
             // The operations of one socket answer in the order in which they were performed.
             dueNanoseconds = max(dueNanoseconds, connections[connection].lastDueNanoseconds)
@@ -229,6 +240,8 @@ package struct SimulatedHardships: Sendable {
     /// A completion comes late, by up to ``delayNanosecondsMax``.
     package var latePerMille = 0
     package var delayNanosecondsMax = 1_000_000
+    /// A fault comes later than that by up to so much.
+    package var faultDelayNanosecondsMax = 0
     /// Completions come in waves of this distance; 0: they do not.
     package var waveNanoseconds: UInt64 = 0
     /// A splice finds nothing though something is there; readiness is told though there is none.

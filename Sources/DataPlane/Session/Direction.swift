@@ -89,7 +89,7 @@ package struct Direction: BitwiseCopyable {
     package var isFinal: Bool { end == .passedOn || end == .dropped }
 
     /// Whether a send is in flight, or has completed and its answer is on the way.
-    package var isSending: Bool { isBusy && buffer != .none }
+    package var isSending: Bool { isBusy && buffer != .none && !(expectsEnd && end == .open) }
 
     /// The pending bytes of the buffer.
     package var slice: BufferSlice { BufferSlice(buffer: buffer, offset: offset, count: pending) }
