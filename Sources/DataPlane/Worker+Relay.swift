@@ -131,7 +131,6 @@ extension Worker where Backend: ~Copyable {
                 return
             }
         }
-        noteProgress(slot)
         // There is more to do: the backend answers at once, behind the others that wait.
         if sessions[slot].directions[index].pending > 0 {
             wait(slot, source, for: .writable)
@@ -154,14 +153,18 @@ extension Worker where Backend: ~Copyable {
         let result = backend.fill(sessions[slot].directions[index].pipe, from: sessions[slot].descriptor(source))
         if result > 0 {
             sessions[slot].directions[index].noteFilled(UInt32(truncatingIfNeeded: result))
+            noteProgress(slot)
             return true
         }
         guard result == Int(-EAGAIN) else {
             releasePipe(slot, source)
-            sourceEnded(slot, source, Int32(truncatingIfNeeded: result))
+            if result == 0, sessions[slot].directions[1 - index].isSending {
+                sessions[slot].directions[index].noteEndInDoubt()
+            } else {
+                sourceEnded(slot, source, Int32(truncatingIfNeeded: result))
+            }
             return true
         }
-        noteProgress(slot)
         releasePipe(slot, source)
         if sessions[slot].directions[index].isBulk { wait(slot, source, for: .readable) } else { pump(slot, source) }
         return false
@@ -175,13 +178,13 @@ extension Worker where Backend: ~Copyable {
             direction.pipe, to: sessions[slot].descriptor(source.other), count: Int(direction.pending))
         if result > 0 {
             sessions[slot].directions[index].noteDrained(UInt32(truncatingIfNeeded: result))
+            noteProgress(slot)
             return true
         }
         guard result == Int(-EAGAIN) else {
             sinkFailed(slot, source)
             return false
         }
-        noteProgress(slot)
         wait(slot, source, for: .writable)
         return false
     }

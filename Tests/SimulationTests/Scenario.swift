@@ -21,6 +21,8 @@ struct Scenario {
         var ignoresPerMille = 0
         var resetsAtOncePerMille = 0
         var answerNanosecondsMax = 1_000_000
+        /// Answers just when the worker gives up.
+        var answersAtTimeout = false
     }
 
     /// What chance has decided for the whole world.
@@ -79,7 +81,7 @@ struct Scenario {
         let (easy, busy, temper) = (isEasy, busyNanoseconds, temper)
         origins = (0..<originCount).map { _ in Self.origin(&random, isEasy: easy) }
         table = TableModel.random(&random, originCount: originCount, isEasy: isEasy)
-        let clientCount = random.magnitude(in: 1...(isBulky ? 12 : 30))
+        let clientCount = random.magnitude(in: 1...(isBulky ? 24 : 60))
         clients = (0..<clientCount).map { Self.client($0, &random, temper) }
         operations = isEasy
             ? Self.reloads(&random, originCount: originCount, isEasy: true, busyNanoseconds: busy)
@@ -88,6 +90,9 @@ struct Scenario {
     }
 
     // MARK: The machine
+
+    /// No completion is later than that.
+    static let delayNanosecondsMax = 50_000_000
 
     static func hardships(_ random: inout SimulatedRandom, isEasy: Bool) -> SimulatedHardships {
         var hardships = SimulatedHardships()
@@ -98,7 +103,8 @@ struct Scenario {
         hardships.shortTransferPerMille = some(600, &random)
         hardships.atOncePerMille = random.pick([0, 500, 1000])
         hardships.latePerMille = some(1000, &random)
-        hardships.delayNanosecondsMax = random.pick([10_000, 1_000_000, 20_000_000])
+        hardships.delayNanosecondsMax = random.pick([10_000, 1_000_000, delayNanosecondsMax])
+        hardships.faultDelayNanosecondsMax = some(50_000_000, &random)
         if random.chance(perMille: 100) { hardships.waveNanoseconds = UInt64(random.pick([100_000, 5_000_000])) }
         hardships.falseAgainPerMille = some(200, &random)
         hardships.falseReadinessPerMille = some(100, &random)
@@ -138,6 +144,7 @@ struct Scenario {
         origin.answerNanosecondsMax = random.pick([10_000, 1_000_000, isEasy ? 1_000_000 : 1_000_000_000])
         guard !isEasy else { return origin }
         origin.refusesPerMille = random.pick([0, 0, 200, 1000])
+        origin.answersAtTimeout = random.chance(perMille: 150)
         origin.ignoresPerMille = random.pick([0, 0, 200, 800])
         origin.resetsAtOncePerMille = random.pick([0, 0, 200, 800])
         return origin
@@ -176,8 +183,8 @@ struct Scenario {
         add(200) { .hardships(Self.hardships(&$0, isEasy: false)) }
         add(150) { _ in .addListener }
         add(150) { _ in .removeListener }
-        add(80) { .drain(nanoseconds: UInt64($0.pick([0, 100_000_000, 5_000_000_000]))) }
-        add(50) { _ in .stop }
+        add(120) { .drain(nanoseconds: UInt64($0.pick([0, 100_000_000, 5_000_000_000]))) }
+        add(80) { _ in .stop }
         return operations.sorted { $0.nanoseconds < $1.nanoseconds }
     }
 }

@@ -237,7 +237,11 @@ final class World {
             worker.backend.trace.hit(.connectIgnored)
             return []
         }
-        let due = nowNanoseconds + UInt64(random.magnitude(in: 0...origin.answerNanosecondsMax))
+        var due = nowNanoseconds + UInt64(random.magnitude(in: 0...origin.answerNanosecondsMax))
+        if origin.answersAtTimeout, let timeout = settings.last?.connectNanoseconds {
+            // A deadline comes up one or two ticks of 17 ms late.
+            due = nowNanoseconds + timeout + UInt64(random.number(in: 0...40_000_000))
+        }
         var kind = Answer.Kind.accept
         if random.chance(perMille: origin.refusesPerMille) { kind = .refuse }
         if random.chance(perMille: origin.resetsAtOncePerMille) { kind = .resetAtOnce }
@@ -273,8 +277,8 @@ final class World {
         while actedTable + 1 < tables.count, links.mailbox.isAcknowledged(tableMessages[actedTable + 1]) {
             actedTable += 1
         }
-        for line in log.read(links.log) { judge.judgeLine(line) }
         meetConnects(actedBefore)
+        for line in log.read(links.log) { judge.judgeLine(line) }
         judge.judgeTurn()
         if !isFrozen { lookAtPeers() }
         for client in scenario.clients where client.peer?.hasSentPrefix == false { client.firstTable = actedTable }

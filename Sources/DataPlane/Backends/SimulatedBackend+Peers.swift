@@ -140,7 +140,7 @@ extension SimulatedBackend {
 
     /// Up to `count` of the bytes that the worker has sent.
     package mutating func peerReceive(_ id: Int, max count: Int) -> [UInt8] {
-        let count = min(count, connections[id].outbound.count)
+        let count = min(count, connections[id].visibleCount)
         guard count > 0 else { return [] }
         var bytes: [UInt8] = []
         // SAFETY: the bytes are copied within the call.
@@ -170,7 +170,7 @@ extension SimulatedBackend {
     /// The other end closes: with unread bytes that is a reset, else an end, and what comes then is answered with a reset.
     package mutating func peerClose(_ id: Int) {
         guard !connections[id].isResetByPeer, !connections[id].hasPeerClosed else { return }
-        guard connections[id].outbound.isEmpty else {
+        guard connections[id].visibleCount == 0 else {
             peerReset(id)
             return
         }
@@ -194,7 +194,7 @@ extension SimulatedBackend {
         let connection = connections[id]
         return SimulatedPeerView(
             address: connection.address, partner: connection.partner,
-            unreadCount: connection.outbound.count,
+            unreadCount: connection.visibleCount,
             roomCount: connection.inboundMax - connection.inbound.count,
             isEnded: connection.hasWorkerEnded && connection.outbound.isEmpty && !connection.isResetByWorker,
             isReset: connection.isResetByWorker && connection.outbound.isEmpty,
