@@ -2,7 +2,8 @@ import CLinux
 
 /// Reads a regular file whole; at most `bytesMax` bytes, more is EFBIG.
 package func readFile(_ path: String, bytesMax: Int = 1 << 31) throws(Errno) -> [UInt8] {
-    let descriptor = try check(unsafe clinux_open(path, O_RDONLY, 0))
+    // O_NONBLOCK: opening a FIFO would wait for somebody who writes to it. It means nothing to a regular file.
+    let descriptor = try check(unsafe clinux_open(path, O_RDONLY | O_NONBLOCK, 0))
     defer { _ = clinux_close(descriptor) }
 
     let size = try check(clinux_file_size(descriptor))
@@ -60,9 +61,10 @@ package func writeAll(_ descriptor: Int32, _ bytes: [UInt8]) throws(Errno) {
 /// Removes a file; it is no error if there is none.
 package func removeFile(_ path: String) { unsafe _ = clinux_unlink(path) }
 
-/// Opens a file to append to, made if need be, readable by its owner and group.
+/// Opens a file to append to, made if need be, readable by its owner and group. A FIFO that nobody reads is ENXIO and not
+/// a wait; whoever writes to one that is full has to wait for it.
 package func openForAppending(_ path: String) throws(Errno) -> Int32 {
-    try check(unsafe clinux_open(path, O_WRONLY | O_CREAT | O_APPEND, 0o640))
+    try check(unsafe clinux_open(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK, 0o640))
 }
 
 /// Makes `descriptor` mean what `other` means, in one step, and closes `other`.
