@@ -88,17 +88,21 @@ package import Linux
 
     @inline(always)
     func register(_ descriptor: Int32, adding interest: EpollSocket.Flags) {
-        sockets[Int(descriptor)].flags.formUnion(interest)
         let socket = sockets[Int(descriptor)]
+        let flags = socket.flags.union(interest)
         var mask = EPOLLIN.rawValue | EPOLLRDHUP.rawValue | (UInt32(1) << 31)  // EPOLLET
-        if socket.flags.contains(.watchedForWriting) { mask |= EPOLLOUT.rawValue }
+        if flags.contains(.watchedForWriting) { mask |= EPOLLOUT.rawValue }
         let isKnown = socket.flags.contains(.registered)
         let result = clinux_epoll_control(
             epoll, isKnown ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, descriptor, mask,
             UInt64(socket.registration) << 32 | UInt64(UInt32(bitPattern: descriptor)))
-        sockets[Int(descriptor)].flags.insert(.registered)
-        // ENOMEM and ENOSPC (fs.epoll.max_user_watches) leave the socket unwatched: the session's deadline ends it.
-        precondition(result == 0 || result == -ENOMEM || result == -ENOSPC, "an open socket can be watched")
+        guard result == 0 else {
+            // ENOMEM and ENOSPC (fs.epoll.max_user_watches) leave the socket as it was: the session's deadline ends it,
+            // unless its next operation has more luck.
+            precondition(result == -ENOMEM || result == -ENOSPC, "an open socket can be watched")
+            return
+        }
+        sockets[Int(descriptor)].flags = flags.union(.registered)
     }
 
     // MARK: Sockets
