@@ -90,7 +90,8 @@ package import Linux
     func register(_ descriptor: Int32, adding interest: EpollSocket.Flags) {
         let socket = sockets[Int(descriptor)]
         let flags = socket.flags.union(interest)
-        var mask = EPOLLIN.rawValue | EPOLLRDHUP.rawValue | (UInt32(1) << 31)  // EPOLLET
+        var mask = EPOLLIN.rawValue | EPOLLPRI.rawValue | EPOLLRDHUP.rawValue
+        mask |= UInt32(1) << 31  // EPOLLET
         if flags.contains(.watchedForWriting) { mask |= EPOLLOUT.rawValue }
         let isKnown = socket.flags.contains(.registered)
         let result = clinux_epoll_control(
@@ -157,7 +158,9 @@ package import Linux
         startReading(descriptor)
     }
 
-    package mutating func mayReceive(_ descriptor: Int32) -> Bool { sockets[Int(descriptor)].flags.contains(.readable) }
+    package mutating func mayReceive(_ descriptor: Int32) -> Bool {
+        sockets[Int(descriptor)].flags.isDisjoint(with: .urgent) && sockets[Int(descriptor)].flags.contains(.readable)
+    }
 
     package mutating func send(_ descriptor: Int32, _ bytes: BufferSlice, endFollows: Bool) {
         sockets[Int(descriptor)].writing = .send
@@ -231,14 +234,14 @@ package import Linux
         let room = BufferPool.dataBytes - Int(socket.readOffset)
         // SAFETY: `room` bytes are left in the buffer from the offset on.
         let result = unsafe clinux_receive(descriptor, buffers.start(buffer) + Int(socket.readOffset), room)
-        if result < room, !socket.flags.contains(.peerEnded) { sockets[Int(descriptor)].flags.remove(.readable) }
+        if result < room, socket.flags.isDisjoint(with: [.peerEnded, .urgent]) { sockets[Int(descriptor)].flags.remove(.readable) }
         if result > 0 {
             finishRead(descriptor, result, buffer)
             return
         }
         if isFresh { buffers.free(buffer) }
         guard result != Int(-EAGAIN) else {
-            sockets[Int(descriptor)].flags.remove(.readable)
+            sockets[Int(descriptor)].flags.subtract([.readable, .urgent])
             if !socket.flags.contains(.registered) { register(descriptor, adding: []) }
             return
         }
@@ -303,6 +306,9 @@ package struct EpollSocket: BitwiseCopyable {
         static let peerEnded = Flags(rawValue: 16)
         /// The socket's failure was told, by an operation or as a fault: it is not told as a fault again.
         static let failed = Flags(rawValue: 32)
+        /// There is urgent data: a receive stops in front of it, so that a short one has not emptied the socket, and a
+        /// splice never comes past it (tcp(7), "Urgent data"). Until a receive finds nothing.
+        static let urgent = Flags(rawValue: 64)
     }
 
     /// Slot, generation and side that completions carry.
@@ -328,6 +334,7 @@ package struct EpollSocket: BitwiseCopyable {
         let broken = EPOLLERR.rawValue | EPOLLHUP.rawValue
         if events & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue | broken) != 0 { flags.insert(.readable) }
         if events & (EPOLLRDHUP.rawValue | broken) != 0 { flags.insert(.peerEnded) }
+        if events & EPOLLPRI.rawValue != 0 { flags.formUnion([.readable, .urgent]) }
         if events & (EPOLLOUT.rawValue | broken) != 0 { flags.insert(.writable) }
     }
 }
