@@ -16,7 +16,8 @@ package struct Edge: ~Copyable {
     var current: LoadedConfiguration
     let limits: Limits
     var workers: [WorkerHandle] = []
-    /// The listeners' numbers in the workers, by address.
+    /// The listeners' numbers in the workers, by address. A number stays its address's when the listener is closed:
+    /// sessions that came in there are logged with it at their end.
     var listenerIndexes: [IPEndpoint: UInt32] = [:]
     private let sources: SourceCounters
     private let parkedSources: SourceCounters
