@@ -73,14 +73,14 @@ package func replaceDescriptor(_ descriptor: Int32, with other: Int32) throws(Er
     _ = clinux_close(other)
 }
 
-/// The files that a pattern of the shell's kind names, in the order of their names; none is no error.
+/// The files that a pattern of the shell's kind names, in the order of their names; none is no error, but a directory
+/// that cannot be read is one: it may well hold some.
 package func expandPattern(_ pattern: String) throws(Errno) -> [String] {
     var result = unsafe glob_t()
-    let status = unsafe glob(pattern, 0, nil, &result)
+    let status = unsafe clinux_glob(pattern, &result)
     defer { unsafe globfree(&result) }
 
-    guard status != GLOB_NOMATCH else { return [] }
-    guard status == 0 else { throw Errno(number: status == GLOB_NOSPACE ? ENOMEM : EIO) }
+    guard try check(status) > 0 else { return [] }
     // SAFETY: glob filled `gl_pathc` strings.
     return unsafe (0..<Int(result.gl_pathc)).map { unsafe String(cString: result.gl_pathv[$0]!) }
 }
