@@ -68,10 +68,12 @@ package struct Edge: ~Copyable {
         self.current = current
         self.limits = limits
         self.signals = signals
-        sources = SourceCounters(
-            connectionsMax: limits.sessionsPerWorker * limits.workers, keys: (randomBits(), randomBits()))
+        let sessionsMax = limits.sessionsPerWorker * limits.workers
+        sources = SourceCounters(connectionsMax: sessionsMax, keys: (randomBits(), randomBits()))
+        // Not by `limit parked` alone, which may ask for more than there can be sessions: these counters are touched.
         parkedSources = SourceCounters(
-            connectionsMax: Int(current.configuration.limits.parked), keys: (randomBits(), randomBits()))
+            connectionsMax: min(sessionsMax, Int(current.configuration.limits.parked)),
+            keys: (randomBits(), randomBits()))
     }
 
     /// Serves until a signal says to end; the exit status.
