@@ -63,8 +63,10 @@ extension Worker where Backend: ~Copyable {
     /// Accepts again once a tenth of the slots is free, so that it does not flap.
     @inline(never)
     mutating func resumeAccepting(_ nowNanoseconds: UInt64) {
-        guard nowNanoseconds >= acceptRetryNanoseconds, sessions.freeCount * 10 >= sessions.capacity else { return }
+        guard nowNanoseconds >= acceptRetryNanoseconds else { return }
+        // Whether or not there are slots: a time that is over must not keep the loop awake.
         acceptRetryNanoseconds = 0
+        guard sessions.freeCount * 10 >= sessions.capacity else { return }
         isAccepting = true
         backend.setAccepting(true)
     }

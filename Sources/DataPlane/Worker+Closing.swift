@@ -44,16 +44,39 @@ extension Worker where Backend: ~Copyable {
     /// An operation came back to a session that is ending.
     @inline(never)
     mutating func joinClosing(_ slot: Int, _ completion: Completion) {
+        noteLast(slot, completion)
         // A buffer that was being appended to is still the direction's; a new one is nobody's.
-        if completion.buffer != .none, completion.buffer != sessions[slot].directions[0].buffer {
+        let source = Int(completion.token.side.rawValue)
+        if completion.buffer != .none, completion.buffer != sessions[slot].directions[source].buffer {
             backend.release(completion.buffer)
         }
         if sessions[slot].inFlight == 0 { close(slot) }
     }
 
+    /// What an operation moved although its session was ending already: bytes that were sent count, bytes that were
+    /// received are lost, and the side that misses them must not take it for the whole.
+    private mutating func noteLast(_ slot: Int, _ completion: Completion) {
+        guard completion.result > 0 else { return }
+        let other = completion.token.side.other
+        switch completion.token.kind {
+        case .receive:
+            sessions[slot].resets.insert(Sides(other))
+        case .send, .connect:
+            let index = Int(other.rawValue)
+            // The answer of a refusal is in nobody's buffer, and counts for nothing.
+            guard sessions[slot].directions[index].buffer != .none else { return }
+            let spent = sessions[slot].directions[index].noteSent(UInt32(bitPattern: completion.result))
+            if spent != .none { backend.release(spent) }
+        case .accept, .wake, .readable, .writable, .fault, .none: break
+        }
+    }
+
     /// Closes both ends together, gives everything back, and frees the slot.
     private mutating func close(_ slot: Int) {
         precondition(sessions[slot].inFlight == 0, "nothing is in flight on a closed session")
+        // A deadline or a drain cuts a stream: whoever misses bytes sees a reset and not an orderly end.
+        if sessions[slot].directions[0].pending > 0 { sessions[slot].resets.insert(.origin) }
+        if sessions[slot].directions[1].pending > 0 { sessions[slot].resets.insert(.client) }
         releaseBytes(slot, .client)
         releaseBytes(slot, .origin)
         let session = sessions[slot]
@@ -84,5 +107,6 @@ extension Worker where Backend: ~Copyable {
         sessions[slot].directions[index].pipe = .none
         sessions[slot].directions[index].pending = 0
         sessions[slot].directions[index].burstBytes = 0
+        sessions[slot].directions[index].expectsEnd = false
     }
 }

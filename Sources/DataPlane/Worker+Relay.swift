@@ -45,8 +45,9 @@ extension Worker where Backend: ~Copyable {
         let index = Int(source.rawValue)
         sessions[slot].directions[index].isBusy = false
         if completion.result > 0 {
+            let mayHaveMore = backend.mayReceive(sessions[slot].descriptor(source))
             sessions[slot].directions[index].noteReceived(
-                UInt32(bitPattern: completion.result), in: completion.buffer)
+                UInt32(bitPattern: completion.result), in: completion.buffer, mayHaveMore: mayHaveMore)
             noteProgress(slot)
         } else {
             sourceEnded(slot, source, completion.result)
@@ -94,10 +95,17 @@ extension Worker where Backend: ~Copyable {
             sessions[slot].directions[index].isBusy = true
             sessions[slot].inFlight += 1
             backend.receive(sessions[slot].descriptor(source), appendingTo: BufferSlice())
+        case .receiveMore:
+            sessions[slot].directions[index].isBusy = true
+            sessions[slot].inFlight += 1
+            backend.receive(
+                sessions[slot].descriptor(source), appendingTo: sessions[slot].directions[index].slice)
         case .send:
             sessions[slot].directions[index].isBusy = true
             sessions[slot].inFlight += 1
-            backend.send(sessions[slot].descriptor(source.other), sessions[slot].directions[index].slice)
+            backend.send(
+                sessions[slot].descriptor(source.other), sessions[slot].directions[index].slice,
+                endFollows: sessions[slot].directions[index].end == .ended)
         case .fill, .drain:
             pumpBulk(slot, source)
         case .finish, .abort:
@@ -118,12 +126,11 @@ extension Worker where Backend: ~Copyable {
                 guard fill(slot, source) else { return }
             case .drain:
                 guard drain(slot, source) else { return }
-            case .receive, .send, .finish, .abort, .nothing:
+            case .receive, .receiveMore, .send, .finish, .abort, .nothing:
                 pump(slot, source)
                 return
             }
         }
-        noteProgress(slot)
         // There is more to do: the backend answers at once, behind the others that wait.
         if sessions[slot].directions[index].pending > 0 {
             wait(slot, source, for: .writable)
@@ -146,14 +153,18 @@ extension Worker where Backend: ~Copyable {
         let result = backend.fill(sessions[slot].directions[index].pipe, from: sessions[slot].descriptor(source))
         if result > 0 {
             sessions[slot].directions[index].noteFilled(UInt32(truncatingIfNeeded: result))
+            noteProgress(slot)
             return true
         }
         guard result == Int(-EAGAIN) else {
             releasePipe(slot, source)
-            sourceEnded(slot, source, Int32(truncatingIfNeeded: result))
+            if result == 0, sessions[slot].directions[1 - index].isSending {
+                sessions[slot].directions[index].noteEndInDoubt()
+            } else {
+                sourceEnded(slot, source, Int32(truncatingIfNeeded: result))
+            }
             return true
         }
-        noteProgress(slot)
         releasePipe(slot, source)
         if sessions[slot].directions[index].isBulk { wait(slot, source, for: .readable) } else { pump(slot, source) }
         return false
@@ -167,13 +178,13 @@ extension Worker where Backend: ~Copyable {
             direction.pipe, to: sessions[slot].descriptor(source.other), count: Int(direction.pending))
         if result > 0 {
             sessions[slot].directions[index].noteDrained(UInt32(truncatingIfNeeded: result))
+            noteProgress(slot)
             return true
         }
         guard result == Int(-EAGAIN) else {
             sinkFailed(slot, source)
             return false
         }
-        noteProgress(slot)
         wait(slot, source, for: .writable)
         return false
     }

@@ -167,7 +167,8 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         // The tick gives memory back after a rush; a worker that has been idle for a while sleeps for good.
         if sessions.count > 0 || quietTicks < 4 { sooner(nextTickNanoseconds) }
         if acceptRetryNanoseconds != 0 { sooner(acceptRetryNanoseconds) }
-        if case .draining(let untilNanoseconds) = state { sooner(untilNanoseconds) }
+        // Once that time is over all sessions are ending, and what they wait for wakes the worker.
+        if case .draining(let untilNanoseconds) = state, untilNanoseconds > nowNanoseconds { sooner(untilNanoseconds) }
         return wait
     }
 

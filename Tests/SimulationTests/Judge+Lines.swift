@@ -43,8 +43,10 @@ extension Judge {
         case "not-tls": isTrue = client.hello == .garbage
         case "malformed-hello": isTrue = client.hello == .malformed
         case "hello-too-large":
+            // Half a hello tells its whole length, too.
+            let count = client.hello == .partial ? 1000 : peer.script.stream.prefix.count
             isTrue = client.hello != .plainHTTP && client.hello != .garbage
-                && world.settings.contains { $0.helloBytesMax < peer.script.stream.prefix.count }
+                && world.settings.contains { $0.helloBytesMax < count }
         case "no-name": isTrue = hasHello && client.name == .some(.none) && actions.contains(nil)
         case "unknown-name": isTrue = hasHello && client.name != .some(.none) && actions.contains(nil)
         case "rejected": isTrue = hasHello && actions.contains { $0 == .reject || $0 == .reset }

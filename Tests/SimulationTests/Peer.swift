@@ -72,6 +72,8 @@ final class Peer {
 
     private var nextSendNanoseconds: UInt64
     private var nextReadNanoseconds: UInt64 = .max
+    /// A slow reader does not read before then.
+    private var pauseNanoseconds: UInt64 = 0
     private var retryNanoseconds: UInt64 = 100_000
 
     init(connection: Int, script: PeerScript, nowNanoseconds: UInt64) {
@@ -79,7 +81,6 @@ final class Peer {
         self.script = script
         startNanoseconds = nowNanoseconds
         nextSendNanoseconds = nowNanoseconds
-        if case .slow = script.reading { nextReadNanoseconds = nowNanoseconds }
     }
 
     /// Does nothing any more.
@@ -107,7 +108,8 @@ final class Peer {
             return
         }
         if nextReadNanoseconds <= now, case .slow(let chunkBytes, let gapNanoseconds) = script.reading {
-            nextReadNanoseconds = now + UInt64(world.random.number(in: 1...gapNanoseconds))
+            nextReadNanoseconds = .max
+            pauseNanoseconds = now + UInt64(world.random.number(in: 0...gapNanoseconds))
             read(max: world.random.number(in: 1...chunkBytes), world)
         }
         if nextSendNanoseconds <= now, !isOver { send(world) }
@@ -192,11 +194,20 @@ final class Peer {
         guard !isOver else { return }
         switch script.reading {
         case .eager: read(max: .max, world)
-        case .slow: lookForEnd(world)
+        case .slow:
+            lookForEnd(world)
+            let isIdle = world.worker.backend.peerView(connection).unreadCount == 0
+            nextReadNanoseconds = isIdle ? .max : max(pauseNanoseconds, world.nowNanoseconds)
         case .stalls(let afterBytes):
             if receivedCount < afterBytes { read(max: afterBytes - receivedCount, world) }
             lookForEnd(world)
         }
+    }
+
+    /// The worker is no more: what it has sent is read, but for those who do not read.
+    func readRest(_ world: World) {
+        guard !isOver else { return }
+        if case .stalls = script.reading { look(world) } else { read(max: .max, world) }
     }
 
     private func read(max count: Int, _ world: World) {

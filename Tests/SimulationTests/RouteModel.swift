@@ -73,9 +73,12 @@ struct TableModel {
     /// `isEasy`: every route leads to origins.
     static func random(_ random: inout SimulatedRandom, originCount: Int, isEasy: Bool) -> TableModel {
         var table = TableModel()
+        let isHolding = !isEasy && random.chance(perMille: 150)
         table.balance = random.pick(["weighted", "least", "source"])
         for pattern in patterns where random.chance(perMille: isEasy ? 900 : pattern == "*" ? 400 : 750) {
-            table.routes[pattern] = action(&random, originCount: originCount, isEasy: isEasy)
+            let isHeld = isHolding && random.chance(perMille: 700)
+            table.routes[pattern] = isHeld
+                ? .held : action(&random, originCount: originCount, isEasy: isEasy)
         }
         if isEasy { table.routes["*"] = action(&random, originCount: originCount, isEasy: true) }
         return table

@@ -3,28 +3,27 @@ import Routes
 
 /// The people of a world: chance writes what each client does, and what each origin does with a connection.
 extension Scenario {
-    static func client(
-        _ number: Int, _ random: inout SimulatedRandom, isEasy: Bool, busyNanoseconds: UInt64
-    ) -> Client {
+    static func client(_ number: Int, _ random: inout SimulatedRandom, _ temper: Temper) -> Client {
+        let isEasy = temper.isEasy
         let hello = hello(&random, isEasy: isEasy)
         let first = Client.firstBytes(hello, &random)
         let payloadBytes: Int
         switch hello {
-        case .proper, .nameless: payloadBytes = self.payloadBytes(&random)
+        case .proper, .nameless: payloadBytes = self.payloadBytes(&random, temper)
         case .partial, .silent: payloadBytes = 0
         case .malformed, .tooLarge, .sslv2, .plainHTTP, .garbage:
-            payloadBytes = random.chance(perMille: 300) ? random.magnitude(in: 0...400_000) : 0
+            payloadBytes = random.chance(perMille: 300) ? random.magnitude(in: 0...(temper.isBulky ? 400_000 : 10_000)) : 0
         }
         let stream = ByteStream(prefix: first, seed: random.next(), count: first.count + payloadBytes)
-        var script = script(stream, &random, isEasy: isEasy)
+        var script = script(stream, &random, temper)
         script.isStubborn = !isEasy && random.chance(perMille: 200)
         script.prefixChunkMax = random.pick([1, 20, 500, 1 << 20])
-        if first.count > 1500, script.prefixChunkMax == 1 { script.prefixChunkMax = 20 }
+        if first.count > 500 { script.prefixChunkMax = max(script.prefixChunkMax, first.count / 20) }
         if !isEasy, hello == .partial || hello == .silent {
             script.last = random.pick([.finish, .vanish, .linger, .reset, .close])
         }
         if case .proper = hello, !isEasy, random.chance(perMille: 30) { script.startsAfterBytes = 1 }
-        let open = UInt64(random.number(in: 0...Int(busyNanoseconds)))
+        let open = UInt64(random.number(in: 0...Int(temper.busyNanoseconds)))
         // A few addresses for all, so that the limit by source has something to count.
         let host = UInt32(random.number(in: 1...4))
         let address: IPAddress = random.chance(perMille: 800)
@@ -49,26 +48,23 @@ extension Scenario {
     }
 
     /// What an origin does with one connection.
-    static func originScript(_ random: inout SimulatedRandom, isEasy: Bool) -> PeerScript {
+    static func originScript(_ random: inout SimulatedRandom, _ temper: Temper) -> PeerScript {
         // No alert and no HTTP answer begins like this, so the two can be told apart by their first byte.
         let first: [UInt8] = [22, 3, 3]
-        let stream = ByteStream(prefix: first, seed: random.next(), count: first.count + payloadBytes(&random))
-        var script = script(stream, &random, isEasy: isEasy)
+        let stream = ByteStream(prefix: first, seed: random.next(), count: first.count + payloadBytes(&random, temper))
+        var script = script(stream, &random, temper)
         if random.chance(perMille: 600) { script.startsAfterBytes = random.magnitude(in: 1...200) }
-        if isEasy { script.last = random.pick([.finish, .finishAfterOther]) }
+        if temper.isEasy { script.last = random.pick([.finish, .finishAfterOther]) }
         return script
     }
 
-    private static func payloadBytes(_ random: inout SimulatedRandom) -> Int {
-        switch random.number(in: 0...9) {
-        case 0..<5: random.magnitude(in: 0...2000)
-        case 5..<8: random.magnitude(in: 0...60_000)
-        default: random.number(in: 40_000...250_000)
-        }
+    private static func payloadBytes(_ random: inout SimulatedRandom, _ temper: Temper) -> Int {
+        if temper.isBulky, random.chance(perMille: 600) { return random.number(in: 40_000...250_000) }
+        return random.magnitude(in: 0...3000)
     }
 
     private static func script(
-        _ stream: ByteStream, _ random: inout SimulatedRandom, isEasy: Bool
+        _ stream: ByteStream, _ random: inout SimulatedRandom, _ temper: Temper
     ) -> PeerScript {
         var script = PeerScript(stream: stream)
         script.chunkMax = stream.count > 20_000 ? random.pick([20_000, 65_536]) : random.pick([100, 2000, 65_536])
@@ -78,7 +74,7 @@ extension Scenario {
             script.reading = .slow(chunkBytes: chunkBytes, gapNanoseconds: random.pick([10_000, 3_000_000]))
         }
         // Two that wait for each other never end; in an easy world that would be a fault of ours.
-        guard !isEasy else { return script }
+        guard !temper.isEasy else { return script }
         script.last = random.pick([
             .finish, .finish, .finish, .finish, .finishAfterOther, .finishAfterOther, .close, .reset, .vanish, .linger,
         ])

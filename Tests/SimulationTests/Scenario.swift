@@ -21,9 +21,22 @@ struct Scenario {
         var ignoresPerMille = 0
         var resetsAtOncePerMille = 0
         var answerNanosecondsMax = 1_000_000
+        /// Answers just when the worker gives up.
+        var answersAtTimeout = false
+    }
+
+    /// What chance has decided for the whole world.
+    struct Temper {
+        /// A world in which every client must get all its bytes: nobody and nothing but the kernel is difficult.
+        let isEasy: Bool
+        /// Much is sent through large sockets, so that it is spliced; else little through sockets of any size.
+        let isBulky: Bool
+        /// Clients come until then.
+        let busyNanoseconds: UInt64
     }
 
     let seed: UInt64
+    let temper: Temper
     /// A world in which every client must get all its bytes: nobody and nothing but the kernel is difficult.
     let isEasy: Bool
     /// After the last operation nobody does anything any more; the worker must get rid of them all.
@@ -48,25 +61,28 @@ struct Scenario {
         isEasy = random.chance(perMille: 150)
         isFrozen = !isEasy && random.chance(perMille: 200)
         sessionsMax = random.magnitude(in: 2...24)
+        let isBulky = random.chance(perMille: 400)
+        busyNanoseconds = UInt64(random.pick([50_000_000, 500_000_000, 5_000_000_000]))
+        temper = Temper(isEasy: isEasy, isBulky: isBulky, busyNanoseconds: busyNanoseconds)
         let isShortOfDescriptors = !isEasy && random.chance(perMille: 150)
         let listenerCount = random.number(in: 1...2)
         limits = SimulatedLimits(
             descriptorsMax: listenerCount + (isShortOfDescriptors ? random.number(in: 2...8) : 2 * sessionsMax + 8),
             buffersMax: 2 * sessionsMax + 1, pipesMax: random.magnitude(in: 1...12),
-            pipeBytesMax: random.pick([1, 4096, 65_536, 1 << 18]), backlogMax: random.magnitude(in: 1...16))
+            pipeBytesMax: random.pick([1000, 4096, 65_536, 1 << 18]), backlogMax: random.magnitude(in: 1...16),
+            socketBytes: isBulky ? 16_384...131_072 : random.pick([64...4096, 1000...65_536]))
         let hardships = Self.hardships(&random, isEasy: isEasy)
         self.hardships = hardships
         let settings = Self.settings(&random, isEasy: isEasy, sessionsMax: sessionsMax)
         self.settings = settings
         self.listenerCount = listenerCount
-        busyNanoseconds = UInt64(random.pick([50_000_000, 500_000_000, 5_000_000_000]))
 
         let originCount = random.number(in: 1...6)
-        let (easy, busy) = (isEasy, busyNanoseconds)
+        let (easy, busy, temper) = (isEasy, busyNanoseconds, temper)
         origins = (0..<originCount).map { _ in Self.origin(&random, isEasy: easy) }
         table = TableModel.random(&random, originCount: originCount, isEasy: isEasy)
-        let clientCount = random.magnitude(in: 1...30)
-        clients = (0..<clientCount).map { Self.client($0, &random, isEasy: easy, busyNanoseconds: busy) }
+        let clientCount = random.magnitude(in: 1...(isBulky ? 24 : 60))
+        clients = (0..<clientCount).map { Self.client($0, &random, temper) }
         operations = isEasy
             ? Self.reloads(&random, originCount: originCount, isEasy: true, busyNanoseconds: busy)
             : Self.operations(&random, settings, originCount: originCount, busyNanoseconds: busy)
@@ -74,6 +90,9 @@ struct Scenario {
     }
 
     // MARK: The machine
+
+    /// No completion is later than that.
+    static let delayNanosecondsMax = 50_000_000
 
     static func hardships(_ random: inout SimulatedRandom, isEasy: Bool) -> SimulatedHardships {
         var hardships = SimulatedHardships()
@@ -84,7 +103,8 @@ struct Scenario {
         hardships.shortTransferPerMille = some(600, &random)
         hardships.atOncePerMille = random.pick([0, 500, 1000])
         hardships.latePerMille = some(1000, &random)
-        hardships.delayNanosecondsMax = random.pick([10_000, 1_000_000, 20_000_000])
+        hardships.delayNanosecondsMax = random.pick([10_000, 1_000_000, delayNanosecondsMax])
+        hardships.faultDelayNanosecondsMax = some(50_000_000, &random)
         if random.chance(perMille: 100) { hardships.waveNanoseconds = UInt64(random.pick([100_000, 5_000_000])) }
         hardships.falseAgainPerMille = some(200, &random)
         hardships.falseReadinessPerMille = some(100, &random)
@@ -124,6 +144,7 @@ struct Scenario {
         origin.answerNanosecondsMax = random.pick([10_000, 1_000_000, isEasy ? 1_000_000 : 1_000_000_000])
         guard !isEasy else { return origin }
         origin.refusesPerMille = random.pick([0, 0, 200, 1000])
+        origin.answersAtTimeout = random.chance(perMille: 150)
         origin.ignoresPerMille = random.pick([0, 0, 200, 800])
         origin.resetsAtOncePerMille = random.pick([0, 0, 200, 800])
         return origin
@@ -162,8 +183,8 @@ struct Scenario {
         add(200) { .hardships(Self.hardships(&$0, isEasy: false)) }
         add(150) { _ in .addListener }
         add(150) { _ in .removeListener }
-        add(80) { .drain(nanoseconds: UInt64($0.pick([0, 100_000_000, 5_000_000_000]))) }
-        add(50) { _ in .stop }
+        add(120) { .drain(nanoseconds: UInt64($0.pick([0, 100_000_000, 5_000_000_000]))) }
+        add(80) { _ in .stop }
         return operations.sorted { $0.nanoseconds < $1.nanoseconds }
     }
 }

@@ -62,8 +62,10 @@ static inline int clinux_connect(int descriptor, const void *address, socklen_t 
     return (int)CLINUX_RESULT(connect(descriptor, address, length));
 }
 
-static inline long clinux_send(int descriptor, const void *bytes, size_t count) {
-    return CLINUX_RESULT(send(descriptor, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT));
+/// `more`: the bytes may wait for those, or for the end, that the caller sends next (MSG_MORE).
+static inline long clinux_send(int descriptor, const void *bytes, size_t count, int more) {
+    int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0);
+    return CLINUX_RESULT(send(descriptor, bytes, count, flags));
 }
 
 static inline long clinux_receive(int descriptor, void *bytes, size_t count) {

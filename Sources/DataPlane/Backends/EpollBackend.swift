@@ -120,6 +120,8 @@ package import Linux
         if address.family != AF_UNIX {
             _ = clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
             _ = clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, userTimeoutMilliseconds)
+            // The handshake's last acknowledgement travels with the hello, which follows at once: one packet less.
+            _ = clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_QUICKACK, 0)
         }
 
         adopt(descriptor, owner: owner, mayHaveBytes: false)
@@ -151,8 +153,11 @@ package import Linux
         startReading(descriptor)
     }
 
-    package mutating func send(_ descriptor: Int32, _ bytes: BufferSlice) {
+    package mutating func mayReceive(_ descriptor: Int32) -> Bool { sockets[Int(descriptor)].flags.contains(.readable) }
+
+    package mutating func send(_ descriptor: Int32, _ bytes: BufferSlice, endFollows: Bool) {
         sockets[Int(descriptor)].writing = .send
+        sockets[Int(descriptor)].endFollows = endFollows
         sockets[Int(descriptor)].written = bytes
         startWriting(descriptor)
     }
@@ -245,7 +250,8 @@ package import Linux
             return
         }
         // SAFETY: the slice lies within its buffer, which the sender keeps until the completion.
-        let result = unsafe clinux_send(descriptor, buffers.pointer(socket.written), Int(socket.written.count))
+        let result = unsafe clinux_send(
+            descriptor, buffers.pointer(socket.written), Int(socket.written.count), socket.endFollows ? 1 : 0)
         guard result != Int(-EAGAIN) else {
             sockets[Int(descriptor)].flags.remove(.writable)
             if !socket.flags.contains(.watchedForWriting) { register(descriptor, adding: .watchedForWriting) }
@@ -304,6 +310,8 @@ package struct EpollSocket: BitwiseCopyable {
     var reading: OperationKind = .none
     /// The operation that waits for room, or none.
     var writing: OperationKind = .none
+    /// For `send`: whether the bytes may wait for the end.
+    var endFollows = false
     /// For `receive`: where in the buffer to put the bytes.
     var readOffset: UInt16 = 0
     /// For `receive`: the buffer to append to, or none.

@@ -56,8 +56,12 @@ package protocol IOBackend: ~Copyable {
     /// when there are bytes, and hands it over with the completion. The result is the count of bytes; 0: the peer's end.
     mutating func receive(_ descriptor: Int32, appendingTo slice: BufferSlice)
 
-    /// Sends bytes; the result may be less than was asked.
-    mutating func send(_ descriptor: Int32, _ bytes: BufferSlice)
+    /// Whether a receive is known to complete at once: with bytes, or with the peer's end.
+    mutating func mayReceive(_ descriptor: Int32) -> Bool
+
+    /// Sends bytes; the result may be less than was asked. `endFollows`: the caller shuts down or closes as soon as they
+    /// are taken, so they may wait for that and travel with the end.
+    mutating func send(_ descriptor: Int32, _ bytes: BufferSlice, endFollows: Bool)
 
     /// Completes as `readable` when there may be something to splice from the socket.
     mutating func awaitReadable(_ descriptor: Int32)
@@ -102,6 +106,13 @@ package protocol IOBackend: ~Copyable {
 
     /// Gives the memory of buffers and pipes that nobody has needed of late back to the system.
     mutating func trim()
+}
+
+extension IOBackend where Self: ~Copyable {
+    /// Sends bytes that others may follow.
+    package mutating func send(_ descriptor: Int32, _ bytes: BufferSlice) {
+        send(descriptor, bytes, endFollows: false)
+    }
 }
 
 /// What identifies an operation: the session's slot, its generation (a slot is used again; a late answer must not reach

@@ -82,9 +82,7 @@ extension SimulatedBackend {
     // MARK: What the other ends do
 
     /// A client connects; nil when no one listens, or the listener's queue is full.
-    package mutating func peerOpen(
-        from address: SocketAddress, to descriptor: Int32, inboundMax: Int, outboundMax: Int
-    ) -> Int? {
+    package mutating func peerOpen(from address: SocketAddress, to descriptor: Int32) -> Int? {
         guard case .listener(let place) = descriptors[Int(descriptor)], listeners[place].descriptor == descriptor,
             listeners[place].queue.count < limits.backlogMax
         else {
@@ -94,8 +92,8 @@ extension SimulatedBackend {
         let id = connections.count
         connections.append(
             SimulatedConnection(
-                .queued, address: address, inboundMax: inboundMax, outboundMax: outboundMax,
-                nowNanoseconds: nowNanoseconds))
+                .queued, address: address, inboundMax: random.magnitude(in: limits.socketBytes),
+                outboundMax: random.magnitude(in: limits.socketBytes), nowNanoseconds: nowNanoseconds))
         listeners[place].queue.append(id)
         note(.peerOpen, id)
         return id
@@ -142,7 +140,7 @@ extension SimulatedBackend {
 
     /// Up to `count` of the bytes that the worker has sent.
     package mutating func peerReceive(_ id: Int, max count: Int) -> [UInt8] {
-        let count = min(count, connections[id].outbound.count)
+        let count = min(count, connections[id].visibleCount)
         guard count > 0 else { return [] }
         var bytes: [UInt8] = []
         // SAFETY: the bytes are copied within the call.
@@ -172,7 +170,7 @@ extension SimulatedBackend {
     /// The other end closes: with unread bytes that is a reset, else an end, and what comes then is answered with a reset.
     package mutating func peerClose(_ id: Int) {
         guard !connections[id].isResetByPeer, !connections[id].hasPeerClosed else { return }
-        guard connections[id].outbound.isEmpty else {
+        guard connections[id].visibleCount == 0 else {
             peerReset(id)
             return
         }
@@ -196,7 +194,7 @@ extension SimulatedBackend {
         let connection = connections[id]
         return SimulatedPeerView(
             address: connection.address, partner: connection.partner,
-            unreadCount: connection.outbound.count,
+            unreadCount: connection.visibleCount,
             roomCount: connection.inboundMax - connection.inbound.count,
             isEnded: connection.hasWorkerEnded && connection.outbound.isEmpty && !connection.isResetByWorker,
             isReset: connection.isResetByWorker && connection.outbound.isEmpty,

@@ -82,8 +82,8 @@ extension SimulatedBackend {
             return openCount < limits.descriptorsMax ? -ENFILE : -EMFILE
         }
         var made = SimulatedConnection(
-            .connecting, address: address, inboundMax: random.magnitude(in: 64...65_536),
-            outboundMax: random.magnitude(in: 64...65_536), nowNanoseconds: nowNanoseconds)
+            .connecting, address: address, inboundMax: random.magnitude(in: limits.socketBytes),
+            outboundMax: random.magnitude(in: limits.socketBytes), nowNanoseconds: nowNanoseconds)
         made.descriptor = descriptor
         made.isHandedOver = true
         made.partner = connections.firstIndex {
@@ -129,10 +129,15 @@ extension SimulatedBackend {
         submitReading(id, .readable, BufferSlice())
     }
 
-    package mutating func send(_ descriptor: Int32, _ bytes: BufferSlice) {
+    package mutating func mayReceive(_ descriptor: Int32) -> Bool {
+        guard let id = connection(of: descriptor, "mayReceive") else { return false }
+        return connections[id].isReadable && random.chance(perMille: 800)
+    }
+
+    package mutating func send(_ descriptor: Int32, _ bytes: BufferSlice, endFollows: Bool) {
         guard let id = connection(of: descriptor, "send") else { return }
         note(.send, id, Int(bytes.count))
-        submitWriting(id, .send, bytes)
+        submitWriting(id, .send, bytes, endFollows: endFollows)
     }
 
     package mutating func awaitWritable(_ descriptor: Int32) {
@@ -149,11 +154,13 @@ extension SimulatedBackend {
         if !connections[id].reading.isPerformed { trace.hit(kind == .receive ? .receiveWaited : .readableWaited) }
     }
 
-    private mutating func submitWriting(_ id: Int, _ kind: OperationKind, _ slice: BufferSlice) {
+    private mutating func submitWriting(
+        _ id: Int, _ kind: OperationKind, _ slice: BufferSlice, endFollows: Bool = false
+    ) {
         if connections[id].writing.kind != .none { trace.violate("connection \(id) has a second write in flight") }
         if connections[id].hasWorkerEnded { trace.violate("connection \(id) is written to after its end") }
         if slice.buffer != .none { checkSource(slice, of: id) }
-        connections[id].writing = SimulatedOperation(kind: kind, slice: slice)
+        connections[id].writing = SimulatedOperation(kind: kind, slice: slice, endFollows: endFollows)
         noteSubmitted(slice, 1)
         if random.chance(perMille: hardships.atOncePerMille) { performWriting(id) }
         guard !connections[id].writing.isPerformed else { return }
@@ -217,7 +224,13 @@ extension SimulatedBackend {
         // SAFETY: the slice lies within its buffer.
         let bytes = unsafe UnsafeBufferPointer(start: buffers.pointer(operation.slice), count: asked)
         let fault: SimulatedFault = operation.kind == .connect ? .shortConnect : .shortSend
-        if let result = unsafe give(id, bytes, fault) { finishWriting(id, result) }
+        guard let result = unsafe give(id, bytes, fault) else { return }
+        // What did not fit whole goes out as it is: the socket is full.
+        if operation.endFollows, result == asked {
+            trace.hit(.heldBackForEnd)
+            connections[id].heldBackCount = min(asked, connections[id].outbound.count)
+        }
+        finishWriting(id, result)
     }
 
     /// Puts bytes into a socket, as tcp_sendmsg does: how many, or an error; nil when there is no room.
@@ -231,6 +244,7 @@ extension SimulatedBackend {
         let room = connections[id].outboundMax - connections[id].outbound.count
         guard room > 0 else { return nil }
         let count = shorten(min(room, bytes.count), fault)
+        connections[id].heldBackCount = 0
         connections[id].givenCount += UInt64(count)
         connections[id].movedNanoseconds = nowNanoseconds
         if connections[id].hasPeerClosed {
@@ -318,6 +332,7 @@ extension SimulatedBackend {
         if random.chance(perMille: hardships.resetLosesBytesPerMille), !connections[id].outbound.isEmpty {
             trace.hit(.resetLostBytes)
             connections[id].outbound.removeAll()
+            connections[id].heldBackCount = 0
         }
     }
 }

@@ -43,6 +43,8 @@ package struct SimulatedBackend: IOBackend, ~Copyable {
     private var completionCount = 0
     private var handedOutCount = 0
     private var newestHandedOut = 0
+    /// Waits in a row that were not to take any time, and at whose end there was nothing to do.
+    private var hastyWaitCount = 0
 
     /// A new kernel whose fate the seed decides.
     package init(limits: SimulatedLimits, hardships: SimulatedHardships, seed: UInt64) {
@@ -64,6 +66,7 @@ package struct SimulatedBackend: IOBackend, ~Copyable {
         // Each turn costs its time, so no loop is for ever at one moment.
         nowNanoseconds += UInt64(random.number(in: 500...5000))
         perform()
+        noteHaste(milliseconds)
         guard readyHead == ready.count, milliseconds != 0 else { return }
         var wakeNanoseconds = horizonNanoseconds
         if milliseconds > 0 { wakeNanoseconds = min(wakeNanoseconds, nowNanoseconds + UInt64(milliseconds) * 1_000_000) }
@@ -76,15 +79,21 @@ package struct SimulatedBackend: IOBackend, ~Copyable {
         perform()
     }
 
+    /// A worker that does not let time pass, and has nothing to do, burns a core.
+    private mutating func noteHaste(_ milliseconds: Int32) {
+        hastyWaitCount = readyHead == ready.count && milliseconds == 0 ? hastyWaitCount + 1 : 0
+        if hastyWaitCount == 20 { trace.violate("the worker spins") }
+    }
+
     /// Does what can be done by now.
     private mutating func perform() {
+        deliverDue()
         acceptConnections()
         for number in descriptors.indices {
             guard case .connection(let id) = descriptors[number] else { continue }
             performReading(id)
             performWriting(id)
         }
-        deliverDue()
     }
 
     private mutating func deliverDue() {
@@ -148,14 +157,21 @@ package struct SimulatedBackend: IOBackend, ~Copyable {
 
     /// Sends a completion on its way.
     mutating func complete(
-        _ token: Token, _ result: Int, connection: Int, buffer: BufferIndex = .none, atOnce: Bool = false
+        _ token: Token, _ result: Int, connection: Int, buffer: BufferIndex = .none
     ) {
-        let delay = atOnce ? 0 : hardships.delayNanoseconds(&random, nowNanoseconds)
+        var dueNanoseconds = nowNanoseconds + hardships.delayNanoseconds(&random, nowNanoseconds)
+        // Nobody waits for a fault: it may come when all is over, and another session has the slot.
+        if token.kind == .fault { dueNanoseconds += UInt64(random.magnitude(in: 0...hardships.faultDelayNanosecondsMax)) }
+        if connection >= 0 {
+            // The operations of one socket answer in the order in which they were performed.
+            dueNanoseconds = max(dueNanoseconds, connections[connection].lastDueNanoseconds)
+            connections[connection].lastDueNanoseconds = dueNanoseconds
+        }
         completionCount += 1
         let item = SimulatedCompletion(
             completion: Completion(token: token, result: Int32(truncatingIfNeeded: result), buffer: buffer),
-            connection: connection, number: completionCount, dueNanoseconds: nowNanoseconds + delay)
-        if delay == 0 { ready.append(item) } else { late.append(item) }
+            connection: connection, number: completionCount, dueNanoseconds: dueNanoseconds)
+        if dueNanoseconds <= nowNanoseconds { ready.append(item) } else { late.append(item) }
     }
 
     /// What is under way comes now, for a listener that closes.
@@ -198,14 +214,20 @@ package struct SimulatedLimits: Sendable {
     package var pipeBytesMax: Int
     /// Connections in a listener's queue.
     package var backlogMax: Int
+    /// Bytes that a socket can hold in either direction: each connection draws its own.
+    package var socketBytes: ClosedRange<Int>
 
     /// Builds the limits.
-    package init(descriptorsMax: Int, buffersMax: Int, pipesMax: Int, pipeBytesMax: Int, backlogMax: Int) {
+    package init(
+        descriptorsMax: Int, buffersMax: Int, pipesMax: Int, pipeBytesMax: Int, backlogMax: Int,
+        socketBytes: ClosedRange<Int>
+    ) {
         self.descriptorsMax = descriptorsMax
         self.buffersMax = buffersMax
         self.pipesMax = pipesMax
         self.pipeBytesMax = pipeBytesMax
         self.backlogMax = backlogMax
+        self.socketBytes = socketBytes
     }
 }
 
@@ -218,6 +240,8 @@ package struct SimulatedHardships: Sendable {
     /// A completion comes late, by up to ``delayNanosecondsMax``.
     package var latePerMille = 0
     package var delayNanosecondsMax = 1_000_000
+    /// A fault comes later than that by up to so much.
+    package var faultDelayNanosecondsMax = 0
     /// Completions come in waves of this distance; 0: they do not.
     package var waveNanoseconds: UInt64 = 0
     /// A splice finds nothing though something is there; readiness is told though there is none.

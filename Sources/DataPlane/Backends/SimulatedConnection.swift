@@ -46,6 +46,8 @@ struct SimulatedOperation {
     var isPerformed = false
     /// For `receive`: where the bytes go; for `send` and `connect`: the bytes.
     var slice = BufferSlice()
+    /// For `send`: the bytes may travel with the end.
+    var endFollows = false
 }
 
 /// A TCP connection between the worker and somebody else, with both of its ends.
@@ -78,6 +80,8 @@ struct SimulatedConnection {
     /// Bytes from the worker that the other end has not read, and how many of them fit.
     var outbound = SimulatedBytes()
     let outboundMax: Int
+    /// The last of those bytes, which were sent to travel with the end and are still here.
+    var heldBackCount = 0
     /// The other end sends no more.
     var hasPeerEnded = false
     /// The other end has closed: it answers bytes with a reset.
@@ -95,6 +99,8 @@ struct SimulatedConnection {
 
     var reading = SimulatedOperation()
     var writing = SimulatedOperation()
+    /// When the last of its completions comes.
+    var lastDueNanoseconds: UInt64 = 0
 
     /// Bytes that the worker's operations have taken from, and given to, the socket.
     var takenCount: UInt64 = 0
@@ -115,6 +121,8 @@ struct SimulatedConnection {
     var isOpen: Bool { descriptor >= 0 }
     var isConnecting: Bool { if case .connecting = stage { true } else { false } }
     var isRefused: Bool { if case .refused = stage { true } else { false } }
+    /// Bytes that the other end could read now.
+    var visibleCount: Int { hasWorkerEnded ? outbound.count : outbound.count - heldBackCount }
     var inFlightCount: Int { (reading.kind == .none ? 0 : 1) + (writing.kind == .none ? 0 : 1) }
 
     /// What a read finds when there are no bytes: nil: nothing yet; 0: the end; or an error. As tcp_recvmsg does: an end
@@ -141,6 +149,8 @@ struct SimulatedConnection {
         // After an orderly end the kernel says EPIPE (tcp_reset).
         pendingError = hasPeerEnded ? EPIPE : error
         outbound.removeAll()
-        if losesInbound { inbound.removeAll() }
+        heldBackCount = 0
+        // Before an end no byte is missing.
+        if losesInbound, !hasPeerEnded { inbound.removeAll() }
     }
 }

@@ -72,6 +72,8 @@ package enum SimulatedFault: Int, CaseIterable, Sendable {
     case receiveWaited, sendWaited, readableWaited, writableWaited, connectWaited, fillDry, drainFull
     /// A splice that found nothing although something was there, and readiness without anything to be ready for.
     case falseAgain, falseReadable, falseWritable
+    /// Bytes that waited for the end, to travel with it.
+    case heldBackForEnd
     /// An answer to a connect: refused, never, reset after it was accepted and before the first bytes were taken.
     case connectRefused, connectIgnored, resetBeforeHello
     /// A connection reset by its other end.

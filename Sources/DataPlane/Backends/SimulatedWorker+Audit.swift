@@ -50,10 +50,19 @@ extension SimulatedWorker {
             if inFlight != Int(session.inFlight) {
                 faults.append("session \(slot) counts \(session.inFlight) operations, \(inFlight) are in flight")
             }
+            auditHeldBack(client, &faults)
+            if let origin { auditHeldBack(origin, &faults) }
             guard session.phase == .relaying, let origin else { continue }
             auditDirection(slot, .client, from: client, to: origin, &faults)
             auditDirection(slot, .origin, from: origin, to: client, &faults)
         }
+    }
+
+    /// Bytes that wait for the end are followed by it as soon as they are taken.
+    private func auditHeldBack(_ id: Int, _ faults: inout [String]) {
+        let connection = worker.backend.connections[id]
+        guard connection.heldBackCount > 0, connection.writing.kind == .none, !connection.hasWorkerEnded else { return }
+        faults.append("connection \(id) holds \(connection.heldBackCount) bytes back for an end that does not come")
     }
 
     /// A direction is busy exactly while its source is read from or its sink is written to.
@@ -67,7 +76,7 @@ extension SimulatedWorker {
         if direction.interest != .nothing {
             faults.append("session \(slot), from \(side): wants \(direction.interest) and does not do it")
         }
-        if isReading, direction.buffer != .none || direction.pipe != .none {
+        if isReading, (direction.buffer != .none && !direction.expectsEnd) || direction.pipe != .none {
             faults.append("session \(slot), from \(side): holds a buffer or a pipe while it waits for bytes")
         }
     }

@@ -47,10 +47,12 @@ package struct SimulatedWorker: ~Copyable {
         return id
     }
 
-    /// Whether no session of the address is counted any more.
+    /// Whether no session of the address is counted any more, parked or not.
     package func isForgotten(_ address: SocketAddress) -> Bool {
         guard let endpoint = address.endpoint, worker.sources.acquire(endpoint.address, limit: 1) else { return false }
         worker.sources.release(endpoint.address)
+        guard worker.parkedSources.acquire(endpoint.address, limit: 1) else { return false }
+        worker.parkedSources.release(endpoint.address)
         return true
     }
 }

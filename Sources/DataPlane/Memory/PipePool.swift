@@ -11,7 +11,7 @@ package struct PipeEnds: BitwiseCopyable {
 package struct PipePool: ~Copyable {
     /// What one move asks for, and the capacity asked of the kernel. The count of bytes that a pipe really takes depends on
     /// how they lie in pages, so nothing relies on it.
-    package static let pipeBytes = 1 << 18
+    package static let pipeBytes = 1 << 20
 
     private let ends: Region<PipeEnds>
     private let freed: Region<Int32>
@@ -60,8 +60,13 @@ package struct PipePool: ~Copyable {
             unsafe clinux_pipe($0.baseAddress!.assumingMemoryBound(to: Int32.self))
         }
         guard result == 0 else { return nil }
-        // EPERM: over the user's share of pipe memory (pipe(7)); the pipe then stays at its default size.
-        _ = clinux_set_pipe_size(descriptors.1, Int32(Self.pipeBytes))
+        // EPERM: over the user's share of pipe memory (pipe(7)). Such a pipe may be as small as two pages, and copying
+        // through a buffer is then the better way.
+        guard clinux_set_pipe_size(descriptors.1, Int32(Self.pipeBytes)) >= 0 else {
+            _ = clinux_close(descriptors.0)
+            _ = clinux_close(descriptors.1)
+            return nil
+        }
         let number: Int32
         if closedCount > 0 {
             closedCount -= 1

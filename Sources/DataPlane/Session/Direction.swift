@@ -24,6 +24,8 @@ package struct Direction: BitwiseCopyable {
         case nothing
         /// Receive into a buffer.
         case receive
+        /// Receive behind what the buffer holds: the source's end is known to be there, and it can travel with the bytes.
+        case receiveMore
         /// Send what is in the buffer.
         case send
         /// Splice from the source into a pipe.
@@ -60,6 +62,8 @@ package struct Direction: BitwiseCopyable {
     package var end: End = .open
     /// True exactly while one operation of this direction is in flight.
     package var isBusy = false
+    /// Whether the source's end, or more, is known to stand behind the bytes in the buffer. True until it was received.
+    var expectsEnd = false
     /// Whether bytes go through a pipe rather than through a buffer.
     package var isBulk = false
 
@@ -69,7 +73,10 @@ package struct Direction: BitwiseCopyable {
     /// What to do next; a pure function of the state.
     package var interest: Interest {
         guard !isBusy else { return .nothing }
-        guard pending == 0 else { return pipe == .none ? .send : .drain }
+        guard pending == 0 else {
+            guard pipe == .none else { return .drain }
+            return expectsEnd && end == .open ? .receiveMore : .send
+        }
         switch end {
         case .open: return isBulk ? .fill : .receive
         case .ended: return .finish
@@ -81,22 +88,38 @@ package struct Direction: BitwiseCopyable {
     /// Whether nothing will ever move here again.
     package var isFinal: Bool { end == .passedOn || end == .dropped }
 
+    /// Whether a send is in flight, or has completed and its answer is on the way.
+    package var isSending: Bool { isBusy && buffer != .none && !(expectsEnd && end == .open) }
+
     /// The pending bytes of the buffer.
     package var slice: BufferSlice { BufferSlice(buffer: buffer, offset: offset, count: pending) }
 
     // MARK: Accounting
 
-    /// A receive gave `count` bytes in `buffer`.
-    package mutating func noteReceived(_ count: UInt32, in buffer: BufferIndex) {
+    /// A receive gave `count` bytes in `buffer`. `mayHaveMore`: another would complete at once. After a small read that
+    /// means the end, or its last bytes.
+    package mutating func noteReceived(_ count: UInt32, in buffer: BufferIndex, mayHaveMore: Bool = false) {
+        guard pending == 0 else {
+            noteReceivedMore(count, in: buffer)
+            return
+        }
         precondition(pending == 0 && self.buffer == .none && count > 0, "bytes are received when the last were sent")
         self.buffer = buffer
         offset = 0
         pending = count
+        expectsEnd = mayHaveMore && count < Self.largeBytes
         streak = count >= Self.largeBytes ? streak &+ 1 : 0
         if streak >= Self.largeReadsToBulk {
             isBulk = true
             streak = 0
         }
+    }
+
+    /// A receive behind pending bytes gave `count` more.
+    private mutating func noteReceivedMore(_ count: UInt32, in buffer: BufferIndex) {
+        precondition(expectsEnd && buffer == self.buffer, "more is received behind what is there")
+        expectsEnd = false
+        pending += count
     }
 
     /// A send took `count` bytes. Returns the buffer to give back when that was the last.
@@ -143,8 +166,16 @@ package struct Direction: BitwiseCopyable {
         streak = 0
     }
 
+    /// A splice found the end while a send to the source is in flight. The kernel tells of a reset once: if it told the
+    /// send, whose answer is still on the way, then this end is none. A receive is answered after the send.
+    package mutating func noteEndInDoubt() {
+        isBulk = false
+        streak = 0
+    }
+
     /// The source has ended, in order or by a reset.
     package mutating func noteEnd(isReset: Bool) {
+        expectsEnd = false
         guard end == .open || (end == .ended && isReset) else { return }
         end = isReset ? .broken : .ended
     }
