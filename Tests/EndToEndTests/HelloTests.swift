@@ -26,8 +26,8 @@ extension EndToEnd {
             #expect(page.output.contains("answered by nginx"), "\(page.everything)")
         }
 
-        /// The first flights of OpenSSL, curl, Python, Node.js, Java, GnuTLS and Chromium, whose hello carries a
-        /// post-quantum key share.
+        /// The first flights of OpenSSL, curl, Python, Node.js, Java, GnuTLS and Chromium, whose hello
+        /// carries a post-quantum key share.
         @Test func theHellosOfRealClientsArriveUnchanged() throws {
             let named = try StreamListener()
             let fallback = try StreamListener()
