@@ -32,7 +32,8 @@ let package = Package(
         // Effects.
         .target(name: "Linux", dependencies: ["CLinux"], swiftSettings: settings),
         .target(
-            name: "DataPlane", dependencies: ["Wire", "Routes", "Linux", "CLinux"], swiftSettings: settings),
+            name: "DataPlane", dependencies: ["Wire", "Routes", "Linux", "CLinux"],
+            exclude: ["Session/LIFECYCLE.md"], swiftSettings: settings),
 
         // The edge's control thread: configuration, workers, signals, log.
         .target(name: "Edge", dependencies: ["DataPlane", "Routes", "Wire", "Linux"], swiftSettings: settings),
@@ -55,6 +56,14 @@ let package = Package(
             name: "WireTests", dependencies: ["Wire", "Support", "COpenSSLOracle"], swiftSettings: settings),
         .testTarget(
             name: "RoutesTests", dependencies: ["Routes", "Wire", "Support"], swiftSettings: settings),
+        .testTarget(
+            name: "SessionTests", dependencies: ["DataPlane", "Support"], swiftSettings: settings),
+        .testTarget(
+            name: "MemoryTests",
+            dependencies: ["DataPlane", "Routes", "Wire", "Linux", "Support"], swiftSettings: settings),
+        .testTarget(
+            name: "BackendContractTests", dependencies: ["DataPlane", "Wire", "Linux", "Support"],
+            swiftSettings: settings),
         .testTarget(
             name: "SimulationTests", dependencies: ["DataPlane", "Routes", "Wire", "Linux", "Support"],
             swiftSettings: settings),
