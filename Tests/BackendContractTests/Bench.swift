@@ -44,6 +44,7 @@ final class Bench {
 
     /// Waits once and takes what has completed.
     func turn(milliseconds: Int32 = 10) {
+        world.act()
         backend.wait(milliseconds: milliseconds)
         collect()
     }
@@ -198,9 +199,9 @@ final class Bench {
         backend.receive(held.descriptor, appendingTo: slice)
     }
 
-    func send(_ held: Held, _ slice: BufferSlice) {
+    func send(_ held: Held, _ slice: BufferSlice, endFollows: Bool = false) {
         submitted(.send, held)
-        backend.send(held.descriptor, slice)
+        backend.send(held.descriptor, slice, endFollows: endFollows)
     }
 
     func awaitReadable(_ held: Held) {

@@ -63,7 +63,7 @@ package struct Direction: BitwiseCopyable {
     /// True exactly while one operation of this direction is in flight.
     package var isBusy = false
     /// Whether the source's end, or more, is known to stand behind the bytes in the buffer. True until it was received.
-    var expectsEnd = false
+    package var expectsEnd = false
     /// Whether bytes go through a pipe rather than through a buffer.
     package var isBulk = false
 
