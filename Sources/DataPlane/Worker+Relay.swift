@@ -254,7 +254,7 @@ extension Worker where Backend: ~Copyable {
     }
 
     /// A socket failed while nothing was in flight on it: its direction is blocked by the other side. The session gets the
-    /// time of a half-closed one to deliver what it has.
+    /// time of a half-closed one to deliver what it has, or less if its deadline is closer.
     @inline(never)
     private mutating func faulted(_ slot: Int, _ side: Side) {
         guard sessions[slot].phase == .relaying else {
@@ -263,7 +263,7 @@ extension Worker where Backend: ~Copyable {
             return
         }
         sessions[slot].broken.insert(Sides(side))
-        timers.set(slot, dueNanoseconds: backend.nowNanoseconds + settings.halfCloseNanoseconds)
+        timers.hasten(slot, dueNanoseconds: backend.nowNanoseconds + settings.halfCloseNanoseconds)
     }
 }
 

@@ -28,6 +28,8 @@ final class Client {
     /// The tables that were in use, or on their way, since it connected: all from this one on.
     var firstTable = 0
     var adoptedNanoseconds: UInt64?
+    /// When its session began to end, if that took more than a turn.
+    var closingNanoseconds: UInt64?
     /// Attempts at origins that failed.
     var failedConnectCount = 0
     var connectCount = 0

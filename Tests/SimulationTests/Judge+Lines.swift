@@ -60,8 +60,7 @@ extension Judge {
         case "client-reset": isTrue = hasHello && peer.hasBroken
         case "origin-reset": isTrue = hasHello && isRoutable && origin(of: peer)?.hasBroken ?? false
         case "idle-timeout", "half-close-timeout":
-            isTrue = hasHello && isRoutable
-                && elapsed({ min($0.idleNanoseconds, $0.halfCloseNanoseconds) }, since: lastMove(peer))
+            isTrue = hasHello && isRoutable && wasQuiet(client, peer)
         case "drained": isTrue = world.drainNanoseconds.map { $0 <= world.nowNanoseconds } ?? false
         case "stopped": isTrue = world.isEnding
         default: isTrue = false
@@ -90,10 +89,15 @@ extension Judge {
         world.worker.backend.peerView(peer.connection).partner.flatMap { world.peers[$0] }
     }
 
-    private func lastMove(_ peer: Peer) -> UInt64 {
+    /// Whether no byte had moved for as long as the shortest of the timeouts, when the session began to end. A byte
+    /// that moved when it was ending already, or of which the worker was not told yet, does not count.
+    private func wasQuiet(_ client: Client, _ peer: Peer) -> Bool {
         let view = world.worker.backend.peerView(peer.connection)
         let other = view.partner.map { world.worker.backend.peerView($0).movedNanoseconds } ?? 0
-        return max(view.movedNanoseconds, other)
+        let moved = max(view.movedNanoseconds, other)
+        let shortest = world.settings.map { min($0.idleNanoseconds, $0.halfCloseNanoseconds) }.min() ?? 0
+        let closing = client.closingNanoseconds ?? world.nowNanoseconds
+        return moved > closing || closing - moved + 2 * UInt64(Scenario.delayNanosecondsMax) >= shortest
     }
 
     private func markReason(_ line: AccessLine, _ peer: Peer) {

@@ -151,6 +151,7 @@ final class Judge {
             }
             if client.adoptedNanoseconds == nil { client.adoptedNanoseconds = now }
             if session.activity == .parked { client.wasParked = true }
+            if session.activity == .closing, client.closingNanoseconds == nil { client.closingNanoseconds = now }
             var watch = watches[session.clientConnection] ?? (session.progress, now)
             if watch.progress != session.progress { watch = (session.progress, now) }
             watched[session.clientConnection] = watch

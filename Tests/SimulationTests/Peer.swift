@@ -139,10 +139,14 @@ final class Peer {
             finishSending(world)
             return
         }
-        let room = world.worker.backend.peerView(connection).roomCount
+        let view = world.worker.backend.peerView(connection)
+        guard !view.isMarkedReset else {
+            nextSendNanoseconds = .max
+            return
+        }
         let isPrefix = sentCount < script.stream.prefix.count
         var count = world.random.magnitude(in: 1...(isPrefix ? script.prefixChunkMax : script.chunkMax))
-        count = min(count, room, script.stream.count - sentCount)
+        count = min(count, view.roomCount, script.stream.count - sentCount)
         guard count > 0 else {
             nextSendNanoseconds = world.nowNanoseconds + retryNanoseconds
             retryNanoseconds = min(2 * retryNanoseconds, 1_000_000_000)

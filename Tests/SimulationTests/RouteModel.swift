@@ -70,13 +70,15 @@ struct TableModel {
         "nowhere.example",
     ]
 
-    /// `isEasy`: every route leads to origins.
-    static func random(_ random: inout SimulatedRandom, originCount: Int, isEasy: Bool) -> TableModel {
+    /// In an easy world every route leads to origins.
+    static func random(
+        _ random: inout SimulatedRandom, originCount: Int, _ temper: Scenario.Temper
+    ) -> TableModel {
+        let isEasy = temper.isEasy
         var table = TableModel()
-        let isHolding = !isEasy && random.chance(perMille: 150)
         table.balance = random.pick(["weighted", "least", "source"])
         for pattern in patterns where random.chance(perMille: isEasy ? 900 : pattern == "*" ? 400 : 750) {
-            let isHeld = isHolding && random.chance(perMille: 700)
+            let isHeld = temper.isParking && random.chance(perMille: 600)
             table.routes[pattern] = isHeld
                 ? .held : action(&random, originCount: originCount, isEasy: isEasy)
         }

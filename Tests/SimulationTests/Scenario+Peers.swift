@@ -23,6 +23,9 @@ extension Scenario {
             script.last = random.pick([.finish, .vanish, .linger, .reset, .close])
         }
         if case .proper = hello, !isEasy, random.chance(perMille: 30) { script.startsAfterBytes = 1 }
+        if temper.isParking, random.chance(perMille: 500) {
+            script.chaos = (.reset, UInt64(random.number(in: 1...Int(2 * temper.busyNanoseconds))))
+        }
         let open = UInt64(random.number(in: 0...Int(temper.busyNanoseconds)))
         // A few addresses for all, so that the limit by source has something to count.
         let host = UInt32(random.number(in: 1...4))

@@ -31,6 +31,8 @@ struct Scenario {
         let isEasy: Bool
         /// Much is sent through large sockets, so that it is spliced; else little through sockets of any size.
         let isBulky: Bool
+        /// Most routes are held, are reloaded often, and clients lose patience.
+        let isParking: Bool
         /// Clients come until then.
         let busyNanoseconds: UInt64
     }
@@ -63,7 +65,10 @@ struct Scenario {
         sessionsMax = random.magnitude(in: 2...24)
         let isBulky = random.chance(perMille: 400)
         busyNanoseconds = UInt64(random.pick([50_000_000, 500_000_000, 5_000_000_000]))
-        temper = Temper(isEasy: isEasy, isBulky: isBulky, busyNanoseconds: busyNanoseconds)
+        let temper = Temper(
+            isEasy: isEasy, isBulky: isBulky, isParking: !isEasy && random.chance(perMille: 150),
+            busyNanoseconds: busyNanoseconds)
+        self.temper = temper
         let isShortOfDescriptors = !isEasy && random.chance(perMille: 150)
         let listenerCount = random.number(in: 1...2)
         limits = SimulatedLimits(
@@ -71,21 +76,24 @@ struct Scenario {
             buffersMax: 2 * sessionsMax + 1, pipesMax: random.magnitude(in: 1...12),
             pipeBytesMax: random.pick([1000, 4096, 65_536, 1 << 18]), backlogMax: random.magnitude(in: 1...16),
             socketBytes: isBulky ? 16_384...131_072 : random.pick([64...4096, 1000...65_536]))
-        let hardships = Self.hardships(&random, isEasy: isEasy)
+        var hardships = Self.hardships(&random, isEasy: isEasy)
+        if temper.isParking {
+            hardships.tellsFaults = true
+            hardships.faultDelayNanosecondsMax = 300_000_000
+        }
         self.hardships = hardships
         let settings = Self.settings(&random, isEasy: isEasy, sessionsMax: sessionsMax)
         self.settings = settings
         self.listenerCount = listenerCount
 
         let originCount = random.number(in: 1...6)
-        let (easy, busy, temper) = (isEasy, busyNanoseconds, temper)
-        origins = (0..<originCount).map { _ in Self.origin(&random, isEasy: easy) }
-        table = TableModel.random(&random, originCount: originCount, isEasy: isEasy)
+        origins = (0..<originCount).map { _ in Self.origin(&random, isEasy: temper.isEasy) }
+        table = TableModel.random(&random, originCount: originCount, temper)
         let clientCount = random.magnitude(in: 1...(isBulky ? 24 : 60))
         clients = (0..<clientCount).map { Self.client($0, &random, temper) }
         operations = isEasy
-            ? Self.reloads(&random, originCount: originCount, isEasy: true, busyNanoseconds: busy)
-            : Self.operations(&random, settings, originCount: originCount, busyNanoseconds: busy)
+            ? Self.reloads(&random, originCount: originCount, temper)
+            : Self.operations(&random, originCount: originCount, temper)
         self.random = random
     }
 
@@ -153,15 +161,15 @@ struct Scenario {
     // MARK: The operator
 
     private static func reloads(
-        _ random: inout SimulatedRandom, originCount: Int, isEasy: Bool, busyNanoseconds: UInt64
+        _ random: inout SimulatedRandom, originCount: Int, _ temper: Temper
     ) -> [(nanoseconds: UInt64, operation: Operation)] {
         var operations: [(nanoseconds: UInt64, operation: Operation)] = []
-        for _ in 0..<random.magnitude(in: 0...6) {
-            let start = UInt64(random.number(in: 0...Int(busyNanoseconds)))
+        for _ in 0..<random.magnitude(in: 0...(temper.isParking ? 20 : 6)) {
+            let start = UInt64(random.number(in: 0...Int(temper.busyNanoseconds)))
             // A storm: many at one moment.
             let count = random.chance(perMille: 200) ? random.number(in: 5...12) : 1
             for _ in 0..<count {
-                let table = TableModel.random(&random, originCount: originCount, isEasy: isEasy)
+                let table = TableModel.random(&random, originCount: originCount, temper)
                 operations.append((start, .table(table)))
             }
         }
@@ -169,13 +177,12 @@ struct Scenario {
     }
 
     private static func operations(
-        _ random: inout SimulatedRandom, _ settings: WorkerSettings, originCount: Int, busyNanoseconds: UInt64
+        _ random: inout SimulatedRandom, originCount: Int, _ temper: Temper
     ) -> [(nanoseconds: UInt64, operation: Operation)] {
-        var operations = reloads(
-            &random, originCount: originCount, isEasy: false, busyNanoseconds: busyNanoseconds)
+        var operations = reloads(&random, originCount: originCount, temper)
         func add(_ perMille: Int, _ make: (inout SimulatedRandom) -> Operation) {
             guard random.chance(perMille: perMille) else { return }
-            let time = UInt64(random.number(in: 0...Int(busyNanoseconds)))
+            let time = UInt64(random.number(in: 0...Int(temper.busyNanoseconds)))
             operations.append((time, make(&random)))
         }
         add(200) { .settings(Self.settings(&$0, isEasy: false, sessionsMax: 8)) }

@@ -51,7 +51,10 @@ extension SimulatedBackend {
 
     /// Connections that were gone when they were accepted: closed, and never adopted.
     var goneCount: UInt64 {
-        UInt64(connections.count { $0.isHandedOver && $0.owner == nil && $0.isResetByPeer && $0.hasWorkerClosed })
+        let goneCount = connections.count {
+            $0.isHandedOver && $0.owner == nil && $0.isResetByPeer && $0.hasWorkerClosed && !$0.isDiscarded
+        }
+        return UInt64(goneCount)
     }
 
     package func peerAddress(_ descriptor: Int32) -> SocketAddress? {
@@ -319,6 +322,7 @@ extension SimulatedBackend {
         connections[id].descriptor = -1
         connections[id].hasWorkerEnded = true
         connections[id].hasWorkerClosed = true
+        connections[id].isDiscarded = isFinishing
         // tcp_close: a socket with unread bytes is reset.
         let hasUnread = !connections[id].inbound.isEmpty
         if hasUnread { trace.hit(.closedWithUnread) }

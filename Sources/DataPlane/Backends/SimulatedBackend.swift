@@ -161,7 +161,7 @@ package struct SimulatedBackend: IOBackend, ~Copyable {
     ) {
         var dueNanoseconds = nowNanoseconds + hardships.delayNanoseconds(&random, nowNanoseconds)
         // Nobody waits for a fault: it may come when all is over, and another session has the slot.
-        if token.kind == .fault { dueNanoseconds += UInt64(random.magnitude(in: 0...hardships.faultDelayNanosecondsMax)) }
+        if token.kind == .fault { dueNanoseconds += UInt64(random.number(in: 0...hardships.faultDelayNanosecondsMax)) }
         if connection >= 0 {
             // The operations of one socket answer in the order in which they were performed.
             dueNanoseconds = max(dueNanoseconds, connections[connection].lastDueNanoseconds)

@@ -94,6 +94,8 @@ struct SimulatedConnection {
     var hasWorkerEnded = false
     /// The worker's end is closed.
     var hasWorkerClosed = false
+    /// The worker was at its end, and closed it unseen.
+    var isDiscarded = false
     /// The other end has seen, or will see, a reset.
     var isResetByWorker = false
 

@@ -65,6 +65,13 @@ package struct TimerWheel: ~Copyable {
         }
     }
 
+    /// Moves the deadline of a slot closer; one that is closer already stays.
+    package mutating func hasten(_ slot: Int, dueNanoseconds: UInt64) {
+        let dueTick = max(tick(dueNanoseconds), currentTick) + 1
+        guard nodes[slot].dueTick == 0 || dueTick < nodes[slot].dueTick else { return }
+        set(slot, dueNanoseconds: dueNanoseconds)
+    }
+
     /// Takes a slot's deadline away.
     package mutating func clear(_ slot: Int) {
         guard nodes[slot].dueTick != 0 else { return }
