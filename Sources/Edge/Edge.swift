@@ -1,4 +1,3 @@
-import CLinux
 import DataPlane
 import Linux
 import Routes
@@ -24,9 +23,6 @@ package struct Edge: ~Copyable {
     var reloads = 0
     var failedReloads = 0
 
-    /// Signals that the edge answers to.
-    private static let handledSignals = [SIGHUP, SIGTERM, SIGINT]
-
     /// Checks the configuration and binds every port; nothing is served yet.
     package init(configurationPath: String) throws(InvalidConfiguration) {
         ignoreBrokenPipeSignal()
@@ -39,7 +35,7 @@ package struct Edge: ~Copyable {
             try log.apply(loaded.configuration.log)
             self.init(
                 path: configurationPath, log: log, seed: seed, current: loaded, limits: limits,
-                signals: try SignalReader(Self.handledSignals))
+                signals: try SignalReader())
         } catch {
             throw InvalidConfiguration(text: "\(configurationPath): error: the log or the signals: \(error)")
         }
@@ -135,14 +131,14 @@ package struct Edge: ~Copyable {
     private mutating func serve() -> Int32 {
         while true {
             switch signals.next(waitingMilliseconds: -1) {
-            case SIGHUP: reload()
-            case SIGTERM:
+            case .hangUp: reload()
+            case .terminate:
                 drain()
                 return 0
-            case SIGINT:
+            case .interrupt:
                 stop("interrupted")
                 return 0
-            default: break
+            case nil: break
             }
         }
     }
@@ -154,7 +150,7 @@ package struct Edge: ~Copyable {
         log.write(.info, "draining sessions=\(sessionCount) for at most \(milliseconds)ms")
         for worker in workers { worker.links.mailbox.send(.drain(nanoseconds: UInt64(milliseconds) * 1_000_000)) }
         while !workers.allSatisfy(\.isFinished) {
-            guard let signal = signals.next(waitingMilliseconds: 20), signal != SIGHUP else { continue }
+            guard let signal = signals.next(waitingMilliseconds: 20), signal != .hangUp else { continue }
             stop("stopped while draining")
             return
         }

@@ -26,22 +26,42 @@ package func exitProcess(_ status: Int32) -> Never { exit(status) }
 /// A broken pipe is an error of the write that finds it, not a signal that ends the process.
 package func ignoreBrokenPipeSignal() { clinux_ignore_sigpipe() }
 
-/// Signals that the edge reads instead of being interrupted by them.
+/// The signals that the edge answers to.
+package enum Signal: CaseIterable, Sendable {
+    /// SIGHUP: read the configuration anew.
+    case hangUp
+    /// SIGTERM: let sessions end, then exit.
+    case terminate
+    /// SIGINT: exit.
+    case interrupt
+
+    var number: Int32 {
+        switch self {
+        case .hangUp: SIGHUP
+        case .terminate: SIGTERM
+        case .interrupt: SIGINT
+        }
+    }
+}
+
+/// Reads signals, instead of being interrupted by them.
 package struct SignalReader: ~Copyable {
     private let descriptor: Int32
 
-    /// Blocks the signals for this thread and all that it starts afterwards.
-    package init(_ signals: [Int32]) throws(Errno) {
+    /// Blocks every ``Signal`` for this thread and all that it starts afterwards.
+    package init() throws(Errno) {
+        let signals = Signal.allCases.map(\.number)
+        // SAFETY: the count is the array's.
         descriptor = try check(unsafe clinux_signal_descriptor(signals, Int32(signals.count)))
     }
 
     deinit { _ = clinux_close(descriptor) }
 
     /// The next signal, or nil when none has come within so many milliseconds (-1: no limit).
-    package func next(waitingMilliseconds: Int32) -> Int32? {
+    package func next(waitingMilliseconds: Int32) -> Signal? {
         _ = clinux_wait_readable(descriptor, waitingMilliseconds)
-        let signal = clinux_read_signal(descriptor)
-        return signal > 0 ? signal : nil
+        let number = clinux_read_signal(descriptor)
+        return Signal.allCases.first { $0.number == number }
     }
 }
 
