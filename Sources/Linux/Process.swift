@@ -10,7 +10,10 @@ package func processorCount() -> Int { max(1, Int(clinux_processor_count())) }
 package func raiseDescriptorLimit() throws(Errno) -> Int { try check(clinux_raise_descriptor_limit()) }
 
 /// Becomes another user for good, without the right to become anybody else. ENOENT: there is no such user.
-package func becomeUser(_ name: String) throws(Errno) { try check(unsafe clinux_become_user(name)) }
+package func becomeUser(_ name: String) throws(Errno) {
+    // SAFETY: the string ends in NUL for the time of the call.
+    try check(unsafe clinux_become_user(name))
+}
 
 /// Random bits from the kernel.
 package func randomBits() -> UInt64 {
@@ -67,9 +70,11 @@ package struct SignalReader: ~Copyable {
 
 /// Starts a thread that runs `body` and then ends. `name` has at most 15 bytes (prctl(2), PR_SET_NAME).
 package func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) throws(Errno) {
+    // SAFETY: released by the thread, or below when there is none.
     let box = unsafe Unmanaged.passRetained(ThreadBody(name: name, run: body))
     var thread = pthread_t()
     var attributes = pthread_attr_t()
+    // SAFETY: the attributes are initialised before their use and destroyed after it.
     unsafe pthread_attr_init(&attributes)
     defer { unsafe pthread_attr_destroy(&attributes) }
 
@@ -84,6 +89,7 @@ package func startThread(_ name: String, _ body: @escaping @Sendable () -> Void)
             return nil
         }, box.toOpaque())
     guard failure == 0 else {
+        // SAFETY: no thread has taken the box.
         unsafe box.release()
         throw Errno(number: failure)
     }

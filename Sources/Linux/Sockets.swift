@@ -16,6 +16,7 @@ private func address(of descriptor: Int32, isPeer: Bool) -> SocketAddress? {
     // SAFETY: the kernel writes at most `length` bytes, and says how many an address has.
     return unsafe withUnsafeMutableBytes(of: &storage) { bytes in
         let pointer = bytes.baseAddress!
+        // SAFETY: the length is that of the storage behind the pointer.
         let result =
             if isPeer {
                 unsafe clinux_peer_address(descriptor, pointer, &length)

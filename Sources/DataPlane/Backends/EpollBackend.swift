@@ -31,10 +31,12 @@ package import Linux
         buffers = BufferPool(capacity: 2 * sessionsMax + 64)
         pipes = PipePool(capacity: pipesMax)
         completions = CompletionQueue(capacity: 4 * sessionsMax + 1024)
+        // SAFETY: freed in deinit; the kernel writes an entry before it is read.
         unsafe events = .allocate(capacity: Self.eventsMax)
     }
 
     deinit {
+        // SAFETY: allocated in init.
         unsafe events.deallocate()
         _ = clinux_close(epoll)
     }

@@ -254,6 +254,7 @@ extension SimulatedBackend {
             // The other end has closed in order, and answers what comes now with a reset.
             connections[id].becomeReset(error: ECONNRESET, losesInbound: false)
         } else {
+            // SAFETY: the count is at most that of the bytes.
             unsafe connections[id].outbound.append(UnsafeBufferPointer(rebasing: bytes[..<count]))
         }
         return count

@@ -14,6 +14,7 @@ struct SimulatedBytes {
             storage.removeFirst(head)
             head = 0
         }
+        // SAFETY: the caller lends the bytes for the time of the call.
         unsafe storage.append(contentsOf: bytes)
     }
 

@@ -24,6 +24,7 @@ import Synchronization
     package func append(_ line: RawSpan) -> Bool {
         let end = head.load(ordering: .relaxed)
         guard line.byteCount <= Self.bytesMax - (end - tail.load(ordering: .acquiring)) else { return false }
+        // SAFETY: the bytes are copied within the closure.
         unsafe line.withUnsafeBytes { bytes in
             guard let source = bytes.baseAddress else { return }
             let place = end % Self.bytesMax

@@ -11,6 +11,7 @@ import CLinux
     init(capacity: Int) {
         precondition(capacity > 0, "a region holds at least one element")
         self.capacity = capacity
+        // SAFETY: a mapping of the size asked for, or none.
         guard let memory = unsafe clinux_map(capacity * MemoryLayout<Element>.stride) else {
             preconditionFailure("no address space for \(capacity) elements of \(Element.self)")
         }

@@ -139,7 +139,7 @@ package struct Session: BitwiseCopyable {
     /// How the name was matched; none before, and when no route knows it.
     package var match: RouteMatch.Kind = .none
     /// Application protocols that the hello offers.
-    package var applicationProtocols: ApplicationProtocols = []
+    package var applicationProtocols = ApplicationProtocols(rawValue: 0)
     /// Sides that were seen to be reset.
     package var broken: Sides = []
     /// Sides to close with a reset.
