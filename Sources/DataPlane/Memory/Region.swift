@@ -1,7 +1,8 @@
 import CLinux
 
-/// Anonymous memory, zeroed, that costs nothing until it is touched. It never moves: the kernel and other structures may
-/// keep its address. Every pool of the data plane is built on one of these, allocated at start.
+/// Anonymous memory, zeroed, that costs nothing until it is touched. It never moves: the kernel and other
+/// structures may keep its address. Every pool of the data plane is built on one of these, allocated at
+/// start.
 @safe struct Region<Element: BitwiseCopyable>: ~Copyable {
     /// How many elements fit.
     let capacity: Int
