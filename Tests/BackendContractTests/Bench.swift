@@ -34,10 +34,21 @@ final class Bench {
     private var listeners: [Int32] = []
     private var usedBuffers: Set<Int32> = []
     private var nextSlot: UInt32 = 0
+    /// How many buffers there are.
+    private let bufferCount: Int
 
     init(_ backend: any ContractBackend, _ world: any ContractWorld) {
         self.backend = backend
         self.world = world
+        bufferCount = Self.countBuffers(of: backend)
+    }
+
+    /// How many buffers nobody has.
+    private static func countBuffers(of backend: any ContractBackend) -> Int {
+        var buffers: [BufferIndex] = []
+        while let buffer = backend.makeBuffer(copying: [0]) { buffers.append(buffer) }
+        for buffer in buffers { backend.release(buffer) }
+        return buffers.count
     }
 
     // MARK: Turns
@@ -265,6 +276,7 @@ final class Bench {
         pass(milliseconds: 5)
         let late = unclaimed.filter { $0.token.kind != .fault && $0.token.kind != .accept }
         #expect(late.isEmpty, "nothing completes behind the end: \(late.map(\.token.kind))")
+        #expect(Self.countBuffers(of: backend) == bufferCount, "no buffer is lost")
     }
 
     /// Ends what the test has left.
