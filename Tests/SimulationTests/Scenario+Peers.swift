@@ -25,8 +25,9 @@ extension Scenario {
             script.last = random.pick([.finish, .vanish, .linger, .reset, .close])
         }
         if case .proper = hello, !isEasy, random.chance(perMille: 30) { script.startsAfterBytes = 1 }
-        if temper.isParking, random.chance(perMille: 500) {
-            script.chaos = (.reset, UInt64(random.number(in: 1...Int(2 * temper.busyNanoseconds))))
+        if !isEasy, random.chance(perMille: temper.isParking ? 500 : 100) {
+            script.chaos = (.reset, UInt64(random.magnitude(in: 1...1_000_000_000)))
+            script.isChaosAfterPrefix = true
         }
         let open = UInt64(random.number(in: 0...Int(temper.busyNanoseconds)))
         // A few addresses for all, so that the limit by source has something to count.
@@ -67,7 +68,7 @@ extension Scenario {
     }
 
     private static func payloadBytes(_ random: inout SimulatedRandom, _ temper: Temper) -> Int {
-        if temper.isBulky, random.chance(perMille: 600) { return random.number(in: 40_000...250_000) }
+        if temper.isBulky, random.chance(perMille: 600) { return random.number(in: 40_000...350_000) }
         return random.magnitude(in: 0...3000)
     }
 
@@ -88,8 +89,9 @@ extension Scenario {
             .finish, .finish, .finish, .finish, .finishAfterOther, .finishAfterOther, .close, .reset, .vanish,
             .linger,
         ])
-        if random.chance(perMille: 80) {
-            script.reading = .stalls(afterBytes: random.magnitude(in: 0...50_000))
+        if random.chance(perMille: temper.isBulky ? 250 : 100) {
+            let afterBytes = temper.isBulky ? random.number(in: 0...150_000) : random.magnitude(in: 0...5000)
+            script.reading = .stalls(afterBytes: afterBytes)
         }
         if random.chance(perMille: 50) { script.gapNanosecondsMax = 300_000_000 }
         if random.chance(perMille: 200) {

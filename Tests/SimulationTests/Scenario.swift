@@ -84,7 +84,7 @@ struct Scenario {
         var hardships = Self.hardships(&random, isEasy: isEasy)
         if temper.isParking {
             hardships.tellsFaults = true
-            hardships.faultDelayNanosecondsMax = 300_000_000
+            hardships.faultDelayNanosecondsMax = 1_000_000_000
         }
         self.hardships = hardships
         let settings = Self.settings(&random, isEasy: isEasy, sessionsMax: sessionsMax)
@@ -119,7 +119,7 @@ struct Scenario {
         hardships.atOncePerMille = random.pick([0, 500, 1000])
         hardships.latePerMille = some(1000, &random)
         hardships.delayNanosecondsMax = random.pick([10_000, 1_000_000, delayNanosecondsMax])
-        hardships.faultDelayNanosecondsMax = some(50_000_000, &random)
+        hardships.faultDelayNanosecondsMax = random.pick([0, 50_000_000, 1_000_000_000])
         if random.chance(perMille: 100) {
             hardships.waveNanoseconds = UInt64(random.pick([100_000, 5_000_000]))
         }
@@ -127,7 +127,7 @@ struct Scenario {
         hardships.falseReadinessPerMille = some(100, &random)
         hardships.noPipePerMille = some(300, &random)
         hardships.cancelLosesPerMille = some(1000, &random)
-        hardships.tellsFaults = random.chance(perMille: 600)
+        hardships.tellsFaults = random.chance(perMille: 750)
         hardships.connectsAtOncePerMille = some(1000, &random)
         hardships.completionsPerWaitMax = random.pick([1, 3, 16, .max, .max])
         guard !isEasy else { return hardships }

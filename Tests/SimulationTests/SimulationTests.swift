@@ -5,7 +5,7 @@ import Testing
 /// A whole worker on a simulated kernel, by seeds. `SWITCHYARD_SEED=…` runs one seed and tells its last
 /// events; `SWITCHYARD_SEEDS=…` runs so many instead of the usual number.
 @Suite struct SimulationTests {
-    static let seedsUsual = 2000
+    static let seedsUsual = 4000
 
     @Test func everySeedKeepsEveryRule() async {
         if let seed = environmentNumber("SWITCHYARD_SEED") {

@@ -235,6 +235,7 @@ final class World {
             }
             answers += answer(scenario.origins[place], to: connection)
         }
+        for connection in worker.backend.takeAccepts() { beginOrigin(connection) }
     }
 
     private func answer(_ origin: Scenario.Origin, to connection: Int) -> [Answer] {
@@ -256,7 +257,8 @@ final class World {
     private func answerConnects() {
         let due = answers.filter { $0.nanoseconds <= nowNanoseconds }
         answers.removeAll { $0.nanoseconds <= nowNanoseconds }
-        for answer in due where !worker.backend.peerView(answer.connection).isClosed {
+        for answer in due where worker.backend.peerView(answer.connection).isConnecting {
+            guard !worker.backend.peerView(answer.connection).isClosed else { continue }
             switch answer.kind {
             case .accept:
                 worker.backend.peerAccept(answer.connection)

@@ -106,6 +106,12 @@ extension SimulatedBackend {
         return newConnects
     }
 
+    /// Origins that have taken a connection of their own accord since the last call, as its connect was cancelled.
+    package mutating func takeAccepts() -> [Int] {
+        defer { newAccepts = [] }
+        return newAccepts
+    }
+
     /// The origin takes the connection. Nothing happens when the worker has given up.
     package mutating func peerAccept(_ id: Int) {
         guard case .connecting = connections[id].stage else { return }

@@ -312,6 +312,11 @@ extension SimulatedBackend {
         guard let id = connection(of: descriptor, "cancel") else { return }
         note(.cancel, id)
         if random.chance(perMille: hardships.cancelLosesPerMille) {
+            if connections[id].isConnecting {
+                // The origin's answer and the cancel have crossed.
+                connections[id].stage = .established
+                newAccepts.append(id)
+            }
             performReading(id)
             performWriting(id)
         }

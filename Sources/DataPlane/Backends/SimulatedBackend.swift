@@ -31,6 +31,8 @@ package struct SimulatedBackend: IOBackend, ~Copyable {
     var isAccepting = true
     /// Connects that the test has not looked at yet.
     var newConnects: [Int] = []
+    /// Connects that were answered at the last moment, unasked.
+    var newAccepts: [Int] = []
 
     var buffers: BufferPool
     var bufferUses: [SimulatedBufferUse]
@@ -163,11 +165,10 @@ package struct SimulatedBackend: IOBackend, ~Copyable {
         _ token: Token, _ result: Int, connection: Int, buffer: BufferIndex = .none
     ) {
         var dueNanoseconds = nowNanoseconds + hardships.delayNanoseconds(&random, nowNanoseconds)
-        // Nobody waits for a fault: it may come when all is over, and another session has the slot.
         if token.kind == .fault {
+            // Nobody waits for a fault: it may come when all is over, and another session has the slot.
             dueNanoseconds += UInt64(random.number(in: 0...hardships.faultDelayNanosecondsMax))
-        }
-        if connection >= 0 {
+        } else if connection >= 0 {
             // The operations of one socket answer in the order in which they were performed.
             dueNanoseconds = max(dueNanoseconds, connections[connection].lastDueNanoseconds)
             connections[connection].lastDueNanoseconds = dueNanoseconds
