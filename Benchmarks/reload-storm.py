@@ -30,6 +30,8 @@ import threading
 import time
 
 import harness
+import machine
+import routers
 from harness import Failed
 
 
@@ -100,7 +102,7 @@ class Storm:
             backend = index + generation if index % options.movers == 0 else index
             routes.append((f"site{index}.example", harness.backend_address(backend % options.backends), self.backend_port))
         routes.append((f"sentinel{generation}.example", self.sentinel_backend(generation), self.backend_port))
-        harness.write_file(self.routes_path, harness.edge_routes(routes))
+        harness.write_file(self.routes_path, routers.edge_routes(routes))
 
     def start(self):
         options = self.options
@@ -111,7 +113,7 @@ class Storm:
             self.probes = options.probes or 4
         else:
             command = [harness.find_edge(options.edge), "--config",
-                       harness.edge_configuration(self.directory, self.port, options.workers, options.io)]
+                       routers.edge_configuration(self.directory, self.port, options.workers, options.io)]
         self.router = harness.start(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self.log = LogReader(self.router.stderr, options.log_pattern)
         self.log.start()
@@ -122,7 +124,7 @@ class Storm:
         if harness.probe(self.port, "sentinel0.example") != self.sentinel_backend(0):
             raise Failed("the router does not route before any reload:\n" + "\n".join(self.log.tail))
         self.lines_before = self.log.matches
-        self.members = sorted(harness.tree(self.router.pid))
+        self.members = sorted(machine.tree(self.router.pid))
 
     def confirm(self, generation, deadline):
         """True once the new table is in force everywhere, as far as probes and the log can tell."""
@@ -152,7 +154,7 @@ class Storm:
             backends=harness.backend_range(options.backends, self.backend_port), **{"from": harness.SOURCES})
         load = harness.start(command, stdout=subprocess.PIPE, text=True)
         time.sleep(min(2.0, options.seconds / 5))  # buffers and pools reach the size that this load needs
-        memory = [harness.memory_bytes(self.router.pid)["Rss"]]
+        memory = [machine.memory_bytes(self.router.pid)["Rss"]]
         pace, began = options.seconds / options.reloads, time.monotonic()
         unconfirmed = None
         # An allocator settles during the first reloads, when two tables live at once for the first time.
@@ -171,7 +173,7 @@ class Storm:
                 unconfirmed = generation
                 break
             if generation % max(1, options.reloads // 20) == 0:
-                memory.append(harness.memory_bytes(self.router.pid)["Rss"])
+                memory.append(machine.memory_bytes(self.router.pid)["Rss"])
                 settled = settled or memory[-1]
             ahead = began + generation * pace - time.monotonic()
             if ahead > 0:
@@ -183,7 +185,7 @@ class Storm:
         report = json.loads(output.splitlines()[-1])
         time.sleep(0.3)
         if self.router.poll() is None:
-            memory.append(harness.memory_bytes(self.router.pid)["Rss"])
+            memory.append(machine.memory_bytes(self.router.pid)["Rss"])
         return report, memory, settled or memory[0], unconfirmed, took
 
 
@@ -193,7 +195,7 @@ def main():
         raise Failed("--reloads: at least 1")
     harness.exit_on_signals()
     harness.build_peers()
-    tracking = harness.ConnectionTracking()
+    tracking = machine.ConnectionTracking()
     tracking.prepare()
     storm = Storm(options)
     storm.start()
@@ -207,7 +209,7 @@ def main():
                      + "\n    ".join(storm.log.tail[-8:]))
     if storm.router.poll() is not None:
         wrong.append(f"the process ended with status {storm.router.returncode}")
-    elif sorted(harness.tree(storm.router.pid)) != storm.members:
+    elif sorted(machine.tree(storm.router.pid)) != storm.members:
         wrong.append("processes were replaced")
     for key in ("lost", "misrouted", "stale", "corrupt"):
         if report[key]:
@@ -233,7 +235,7 @@ def main():
     harness.check_backend(storm.backend, options.backends, storm.backend_port)
     if options.output:
         with open(options.output, "w") as file:
-            json.dump({"machine": harness.machine(), "load": report, "memory": memory, "reload_seconds": storm.reload_times,
+            json.dump({"machine": machine.facts(), "load": report, "memory": memory, "reload_seconds": storm.reload_times,
                        "wrong": wrong}, file, indent=1)
     return 1 if wrong else 0
 
