@@ -88,6 +88,23 @@ def facts():
             "load_average": os.getloadavg(), "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
 
 
+class StolenTime:
+    """The share of the machine's time that the hypervisor gave to others: a noisy neighbour shows here, and only here."""
+
+    def __init__(self):
+        self.began = self._read()
+
+    @staticmethod
+    def _read():
+        with open("/proc/stat") as file:
+            fields = [int(field) for field in file.readline().split()[1:9]]
+        return sum(fields), fields[7]
+
+    def share(self):
+        total, stolen = (now - then for now, then in zip(self._read(), self.began))
+        return stolen / total if total else 0.0
+
+
 class ConnectionTracking:
     """Docker's NAT rules switch tracking on, for loopback too. It costs a part of each connection, and a full table
     drops SYNs, which shows as latencies of a second: figures from such a run mean nothing."""
