@@ -32,7 +32,7 @@ def parser():
     parser.add_argument("--routers", default=",".join(ROUTERS), help="of " + ", ".join(ROUTERS) + " (default: all)")
     parser.add_argument("--kinds", default=USUAL_KINDS, help=f"of {', '.join(KINDS)} (default: {USUAL_KINDS})")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--minutes", type=float, help="begin no round that would end later, after the first three")
+    parser.add_argument("--minutes", type=float, help="begin no round that would end later")
     parser.add_argument("--quick", action="store_true", help="two short rounds: does it work, roughly how fast")
     parser.add_argument("--workers", type=int, default=1, help="threads or processes of each router (1)")
     parser.add_argument("--names", type=int, default=1000, help="routes in each router's table (1000)")
@@ -110,7 +110,7 @@ class Race:
         deadline = time.monotonic() + self.options.minutes * 60 if self.options.minutes else None
         for turn in range(self.options.rounds):
             began = time.monotonic()
-            if deadline and turn >= 3 and began + self.longest_round > deadline:
+            if deadline and turn >= self.field.scale.rounds_least and began + self.longest_round > deadline:
                 print(f"the time is up after {turn} of {self.options.rounds} rounds", file=sys.stderr)
                 break
             self.round(turn)
@@ -123,7 +123,7 @@ class Race:
     def round(self, turn):
         order = self.names[turn % len(self.names):] + self.names[:turn % len(self.names)]
         for kind in self.kinds:
-            if turn >= KINDS[kind].rounds:
+            if turn >= self.field.scale.rounds_most.get(kind, turn + 1):
                 continue
             for name in order + [DIRECT]:
                 if not applies(name, kind):

@@ -189,6 +189,34 @@ class Storm:
         return report, memory, settled or memory[0], unconfirmed, took
 
 
+def summarise(options, storm, report, memory, settled, took, wrong):
+    """What the run comes to, for people and for programs."""
+    times = sorted(storm.reload_times)
+    mib = [amount / 2**20 for amount in (memory[0], settled, memory[-1])]
+    return {
+        "router": options.router, "io": options.io, "workers": options.workers, "reloads": len(times), "seconds": took,
+        "confirmation_ms": {"median": times[len(times) // 2] * 1e3 if times else 0, "max": times[-1] * 1e3 if times else 0},
+        "connections": report["ok"], "rate": report["rate"], "latency_us": report["latency_us"],
+        "generations_max": report["generations_max"],
+        **{key: report[key] for key in ("lost", "misrouted", "stale", "corrupt")},
+        "memory_mib": {"before": mib[0], "settled": mib[1], "end": mib[2]}, "wrong": wrong}
+
+
+def tell(summary, pid):
+    confirmation, memory, latency = summary["confirmation_ms"], summary["memory_mib"], summary["latency_us"]
+    print(f"{summary['reloads']} reloads in {summary['seconds']:.1f} s, each confirmed "
+          f"(median {confirmation['median']:.1f} ms, slowest {confirmation['max']:.1f} ms from signal to confirmation), "
+          f"pid {pid} throughout")
+    print(f"{summary['connections']} connections at {summary['rate']:.0f}/s: {summary['lost']} lost, "
+          f"{summary['misrouted']} misrouted, {summary['stale']} stale, {summary['corrupt']} corrupt; "
+          f"p99 {latency['p99']:.0f} us, slowest {latency['max'] / 1e3:.1f} ms, "
+          f"across at most {summary['generations_max']} reloads")
+    print(f"resident memory, MiB: {memory['before']:.1f} before, {memory['settled']:.1f} after the first reloads, "
+          f"{memory['end']:.1f} at the end ({memory['end'] - memory['settled']:+.1f})")
+    for line in summary["wrong"]:
+        print("WRONG:", line)
+
+
 def main():
     options = parse()
     if options.reloads < 1:
@@ -202,8 +230,6 @@ def main():
     report, memory, settled, unconfirmed, took = storm.run()
 
     wrong = []
-    done = len(storm.reload_times)
-    times = sorted(storm.reload_times)
     if unconfirmed is not None:
         wrong.append(f"reload {unconfirmed} was not seen to take effect within 10 s; the log ends:\n    "
                      + "\n    ".join(storm.log.tail[-8:]))
@@ -222,21 +248,13 @@ def main():
     if tracking.overflowed():
         wrong.append("the connection tracking table overflowed: the run proves nothing; raise nf_conntrack_max")
 
-    print(f"{done} reloads in {took:.1f} s, each confirmed (median {times[done // 2] * 1e3 if times else 0:.1f} ms, "
-          f"slowest {times[-1] * 1e3 if times else 0:.1f} ms from signal to confirmation), "
-          f"pid {storm.router.pid} throughout")
-    print(f"{report['ok']} connections at {report['rate']:.0f}/s: {report['lost']} lost, {report['misrouted']} misrouted, "
-          f"{report['stale']} stale, {report['corrupt']} corrupt; p99 {report['latency_us']['p99']:.0f} us, "
-          f"slowest {report['latency_us']['max'] / 1e3:.1f} ms, across at most {report['generations_max']} reloads")
-    print("resident memory, MiB: " + f"{memory[0] / 2**20:.1f} before, {settled / 2**20:.1f} after the first reloads, "
-          f"{memory[-1] / 2**20:.1f} at the end ({growth:+.1f})")
-    for line in wrong:
-        print("WRONG:", line)
+    summary = summarise(options, storm, report, memory, settled, took, wrong)
+    tell(summary, storm.router.pid)
     harness.check_backend(storm.backend, options.backends, storm.backend_port)
     if options.output:
         with open(options.output, "w") as file:
-            json.dump({"machine": machine.facts(), "load": report, "memory": memory, "reload_seconds": storm.reload_times,
-                       "wrong": wrong}, file, indent=1)
+            json.dump({"summary": summary, "machine": machine.facts(), "load": report, "memory": memory,
+                       "reload_seconds": storm.reload_times}, file, indent=1)
     return 1 if wrong else 0
 
 
