@@ -193,9 +193,12 @@ def columns_of(kind, figures, name):
     if kind == "names":
         sizes = list((figures.of(name, kind)[0].get("cpu") or {}))
         return [(f"{int(size):,}", number(figures.median(name, kind, "cpu", size), 1)) for size in sizes]
-    digits = 2 if kind.startswith("bulk") else 0
-    return [("GiB/s" if digits else "rate/s", number(figures.median(name, kind, "rate"), digits)),
-            *((f"{point} µs", number(figures.median(name, kind, "latency", point), 0)) for point in ("p50", "p99", "p99.9")),
+    # The latency of bulk is that of a whole stream.
+    is_bulk = kind.startswith("bulk")
+    unit, factor = ("ms", 1e-3) if is_bulk else ("µs", 1)
+    latencies = [(point, figures.median(name, kind, "latency", point)) for point in ("p50", "p99", "p99.9")]
+    return [("GiB/s" if is_bulk else "rate/s", number(figures.median(name, kind, "rate"), 2 if is_bulk else 0)),
+            *((f"{point} {unit}", "-" if value is None else number(value * factor, 0)) for point, value in latencies),
             ("busy", percent(figures.median(name, kind, "busy")))]
 
 

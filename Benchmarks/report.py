@@ -21,6 +21,7 @@ from harness import HERE, Failed
 from works import DIRECT, KINDS
 
 NOISE_LIMIT = 0.25
+ROUNDS_LEAST = 3
 CHART_OF = {"tls": ("tls", "first-byte"), "idle": ("idle", "start")}
 
 
@@ -44,8 +45,10 @@ def gate(data, limit, force):
     """Raises when the figures are not fit to be published; returns the words to publish when forced."""
     if data["table_overflowed"]:
         raise Failed("the connection tracking table overflowed during the run: no results. Raise nf_conntrack_max.")
-    spread = noise(data)
-    if spread is None:
+    spread, rounds = noise(data), data["machine"]["rounds"]
+    if rounds < ROUNDS_LEAST:
+        words = f"{rounds} of at least {ROUNDS_LEAST} rounds were made, which says nothing about the noise"
+    elif spread is None:
         words = "haproxy was not measured, so that nothing says how noisy the machine was"
     elif spread > limit:
         words = f"haproxy's own CPU time per short connection varied by {spread * 100:.0f} % (limit {limit * 100:.0f} %)"
@@ -71,7 +74,7 @@ def goals(data, figures):
         goal = verdict.goal
         what = goal.what or f"CPU × {label_of(goal.against)}"
         low, high = number(verdict.low, goal.digits), number(verdict.high, goal.digits)
-        bound = f"≤ {goal.bound:,}"
+        bound = f"≤ {number(goal.bound, 2 if goal.bound < 10 else 0)}"
         rows.append([KINDS[goal.kind].title.split(":")[0], label_of(goal.router).removeprefix("edge, "), what, bound,
                      number(verdict.value, goal.digits), f"{low} – {high}", "met" if verdict.is_met else "**not met**"])
     for value, what, bound in table_facts(data):
@@ -104,10 +107,11 @@ def machine_section(data):
     facts, software = data["machine"], data.get("software", {})
     lines = ["## The machine and the run", "",
              f"- {facts['cpu']}, {facts['cores']} cores; Linux {facts['kernel']}; {facts['time']}",
-             f"- load average at the end {', '.join(f'{value:.1f}' for value in facts['load_average'])} (the benchmark itself is part of it); "
+             f"- load average at the end {', '.join(f'{value:.1f}' for value in facts['load_average'])} "
+             "(the benchmark itself is part of it); "
              f"taken by the hypervisor {facts.get('stolen_share', 0) * 100:.1f} % of the time",
              f"- connection tracking {'on: each connection costs every router 10–15 % more' if facts['connection_tracking'] else 'off'}",
-             f"- {facts['rounds']} interleaved rounds, {facts['workers']} worker each, {facts['names']:,} names, "
+             f"- interleaved rounds: {facts['rounds']}; {facts['workers']} worker each, {facts['names']:,} names, "
              f"{facts['backends']} backends, cores {'apart' if facts['pin'] == 'split' else 'shared'} (`--pin {facts['pin']}`)",
              f"- spread of haproxy's short connections: {percent(noise(data))}"]
     versions = sorted(set(version for version in facts["routers"].values() if version != "this tree"))
@@ -125,7 +129,8 @@ def kind_section(kind, figures, names, charts, commands):
         return []
     lines = [f"## {KINDS[kind].title}", ""]
     lines += [f"![{charts[name].title}](charts/{name}.svg)" for name in CHART_OF.get(kind, (kind,)) if name in charts]
-    lines += ["", f"{KINDS[kind].unit}:", "", *table(rows)]
+    named = [rows[0], *([label_of(row[0]), *row[1:]] for row in rows[1:])]
+    lines += ["", f"{KINDS[kind].unit[0].upper()}{KINDS[kind].unit[1:]}:", "", *table(named)]
     for sample in figures.samples:
         if sample["kind"] == kind and sample.get("reason"):
             lines += [f"{label_of(sample['router'])}, round {sample['round'] + 1}: {sample['reason']}", ""]
@@ -138,6 +143,16 @@ def kind_section(kind, figures, names, charts, commands):
     return lines
 
 
+def starts_line(figures):
+    """How long the edge takes from its start until it answers, with each table."""
+    samples = figures.of("edge", "names")
+    if not samples:
+        return []
+    started = samples[0]["start_seconds"]
+    return ["From the start of the process to the first answer: "
+            + ", ".join(f"{seconds:.2f} s with {int(size):,} names" for size, seconds in started.items()) + ".", ""]
+
+
 def tables_section(data):
     tables = data.get("routes", {}).get("tables", [])
     if not tables:
@@ -147,7 +162,7 @@ def tables_section(data):
         rows.append([f"{entry['routeCount']:,}", f"{entry['loadSeconds']:.4f}",
                      *(f"{entry[key]:.0f}" for key in ("imageBytesPerRoute", "peakBytesPerRoute", "hitNanoseconds",
                                                         "wildcardNanoseconds", "missNanoseconds"))])
-    return ["### Loading and looking up", "", "The table by itself, without a network (`RoutesBenchmark`):", "", *table(rows)]
+    return ["### Loading and looking up", "", "The table by itself, without a network (`RoutesBenchmark`; loading is the best of three):", "", *table(rows)]
 
 
 def reloads_section(data):
@@ -194,7 +209,7 @@ def text(data, figures, charts, names, forced):
     for kind in KINDS:
         lines += kind_section(kind, figures, names, charts, data["commands"])
         if kind == "names":
-            lines += tables_section(data)
+            lines += starts_line(figures) + tables_section(data)
     lines += reloads_section(data) + repeat_section(data)
     return "\n".join(lines).rstrip() + "\n"
 

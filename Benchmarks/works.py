@@ -58,14 +58,15 @@ class Scale:
     normal_rate: int = 2000
     normal_seconds: float = 2.5
     table_sizes: tuple = (1000, 100_000, 1_000_000)
-    table_seconds: float = 0.8
+    table_seconds: float = 0.5
+    table_passes: int = 2
     # Kinds that are slow to measure, or hardly vary, have no more than so many rounds.
     rounds_most: dict = dataclasses.field(default_factory=lambda: {"idle": 3, "slow": 5})
     rounds_least: int = 3  # even when the time is up
 
 
 QUICK = Scale(short_seconds=0.7, post_quantum_seconds=0.5, messages=400, bulk="128M", idle_sessions=1000, tls_seconds=1,
-              tls_rate=200, slow_clients=2000, normal_seconds=1, normal_rate=1000, table_seconds=0.4,
+              tls_rate=200, slow_clients=2000, normal_seconds=1, normal_rate=1000, table_seconds=0.4, table_passes=1,
               rounds_most={"idle": 1, "slow": 1, "names": 1}, rounds_least=1)
 
 
@@ -237,7 +238,7 @@ class Field:
         if router is None:
             report = harness.run_client(command, self.load_cpus)
             return sample_of(report, report["ok"], None, 1e6, 1)
-        self.note("tls", command)
+        self.note("tls" if seconds == self.scale.tls_seconds else "warm-up", command)
         report, spent, elapsed = self.spend(router, command)
         return sample_of(report, report["ok"], spent, 1e6, elapsed)
 
@@ -265,12 +266,13 @@ class Field:
             router.stop()
 
     def names(self, name, turn):
-        """Each size twice, in mirrored order, so that a drift within the round cancels out."""
+        """Each size in short turns and mirrored order, so that a drift within the round cancels out: the sizes are to
+        differ by a few percent at most, and the machine drifts by more than that."""
         sizes = list(self.scale.table_sizes)
         if turn % 2:
             sizes.reverse()
         spent, units, wrong = dict.fromkeys(sizes, 0.0), dict.fromkeys(sizes, 0), 0
-        for size in sizes + sizes[::-1]:
+        for size in (sizes + sizes[::-1]) * self.scale.table_passes:
             router = self.running[size, name]
             report, seconds, _ = self.spend(router, self.command(
                 "names", "short", router.port, names=size, seconds=self.scale.table_seconds,
