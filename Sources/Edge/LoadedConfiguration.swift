@@ -26,7 +26,9 @@ package struct InvalidConfiguration: Error {
 
 extension LoadedConfiguration {
     /// Reads a configuration file and the routes files that it names. All errors are reported together.
-    package static func load(_ path: String, seed: HashSeed) throws(InvalidConfiguration) -> LoadedConfiguration {
+    package static func load(
+        _ path: String, seed: HashSeed
+    ) throws(InvalidConfiguration) -> LoadedConfiguration {
         let start = monotonicNanoseconds()
         let file = try readSource(path)
         let configuration: Configuration
@@ -52,7 +54,8 @@ extension LoadedConfiguration {
                 warnings: warnings.rendered, loadNanoseconds: monotonicNanoseconds() - start)
         } catch {
             let text = error.diagnostics.rendered
-            throw InvalidConfiguration(text: (refusals + (text.isEmpty ? [] : [text])).joined(separator: "\n"))
+            throw InvalidConfiguration(
+                text: (refusals + (text.isEmpty ? [] : [text])).joined(separator: "\n"))
         }
     }
 
@@ -76,7 +79,8 @@ extension LoadedConfiguration {
             do {
                 paths = try expandPattern(resolved)
             } catch {
-                throw InvalidConfiguration(text: "\(file.path):\(pattern.place.line): error: \(resolved): \(error)")
+                throw InvalidConfiguration(
+                    text: "\(file.path):\(pattern.place.line): error: \(resolved): \(error)")
             }
             if paths.isEmpty, !pattern.pattern.contains(where: { "*?[".contains($0) }) {
                 refusals.append("\(file.path):\(pattern.place.line): error: there is no file \(resolved)")
@@ -93,7 +97,8 @@ extension Edge {
         let seed = HashSeed(first: randomBits(), second: randomBits())
         let loaded = try LoadedConfiguration.load(path, seed: seed)
         return (loaded.warnings.isEmpty ? "" : loaded.warnings + "\n")
-            + "\(path): ok: \(loaded.configuration.listeners.count) listeners, \(loaded.fileCount) routes files, "
+            + "\(path): ok: \(loaded.configuration.listeners.count) listeners, "
+            + "\(loaded.fileCount) routes files, "
             + "\(loaded.routeCount) routes, \(loaded.nameCount) names\n"
     }
 }

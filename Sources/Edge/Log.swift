@@ -3,8 +3,8 @@ import Linux
 import Routes
 import Synchronization
 
-/// Where the edge's lines go: those of the control thread and, through their rings, those of the workers. One thread
-/// writes; it alone waits when the reader is slow.
+/// Where the edge's lines go: those of the control thread and, through their rings, those of the workers. One
+/// thread writes; it alone waits when the reader is slow.
 final class Log: Sendable {
     /// Rung when there are lines.
     let bell: LogBell
@@ -32,7 +32,8 @@ final class Log: Sendable {
         }
     }
 
-    /// Writes what there is now. For the log's thread, and for the end of the process when that thread is done for.
+    /// Writes what there is now. For the log's thread, and for the end of the process when that thread is
+    /// done for.
     func flush() {
         // The lock keeps the two callers apart; a worker never takes it.
         rings.withLock { rings in
@@ -43,7 +44,8 @@ final class Log: Sendable {
     /// Takes a worker's lines, too.
     func add(_ ring: LogRing) { rings.withLock { $0.append(ring) } }
 
-    /// Goes by new settings: a file is opened anew, which is how log rotation works. On failure all stays as it was.
+    /// Goes by new settings: a file is opened anew, which is how log rotation works. On failure all stays as
+    /// it was.
     func apply(_ settings: LogSettings) throws(Errno) {
         level.withLock { $0 = settings.level }
         switch settings.destination {
@@ -52,7 +54,8 @@ final class Log: Sendable {
         }
     }
 
-    /// Adds a line of the control thread, with the time and the level in front. A text of several lines stays together.
+    /// Adds a line of the control thread, with the time and the level in front. A text of several lines stays
+    /// together.
     func write(_ severity: LogSettings.Level, _ text: String) {
         guard severity.rank >= level.withLock({ $0.rank }) else { return }
         builder.withLock { line in

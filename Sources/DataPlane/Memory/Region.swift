@@ -1,7 +1,8 @@
 import CLinux
 
-/// Anonymous memory, zeroed, that costs nothing until it is touched. It never moves: the kernel and other structures may
-/// keep its address. Every pool of the data plane is built on one of these, allocated at start.
+/// Anonymous memory, zeroed, that costs nothing until it is touched. It never moves: the kernel and other
+/// structures may keep its address. Every pool of the data plane is built on one of these, allocated at
+/// start.
 @safe struct Region<Element: BitwiseCopyable>: ~Copyable {
     /// How many elements fit.
     let capacity: Int
@@ -11,6 +12,7 @@ import CLinux
     init(capacity: Int) {
         precondition(capacity > 0, "a region holds at least one element")
         self.capacity = capacity
+        // SAFETY: a mapping of the size asked for, or none.
         guard let memory = unsafe clinux_map(capacity * MemoryLayout<Element>.stride) else {
             preconditionFailure("no address space for \(capacity) elements of \(Element.self)")
         }
