@@ -9,7 +9,7 @@ final class World {
     var worker: SimulatedWorker
     let links: WorkerLinks
     let log: LogReader
-    private(set) var judge: Judge!
+    private(set) lazy var judge = Judge(self)
 
     let originAddresses: [OriginAddress]
     /// Every table so far; those before `actedTable` are out of use.
@@ -66,7 +66,6 @@ final class World {
             table: scenario.table.compiled(origins: originAddresses), settings: scenario.settings,
             links: links,
             shared: shared)
-        judge = Judge(self)
         for _ in 0..<scenario.listenerCount { addListener() }
     }
 

@@ -106,7 +106,8 @@ extension SimulatedBackend {
         return newConnects
     }
 
-    /// Origins that have taken a connection of their own accord since the last call, as its connect was cancelled.
+    /// Origins that have taken a connection of their own accord since the last call, as its connect was
+    /// cancelled.
     package mutating func takeAccepts() -> [Int] {
         defer { newAccepts = [] }
         return newAccepts
