@@ -64,8 +64,8 @@ import Testing
                 bench.pass(milliseconds: 5)
                 bench.backend.cancel(first.descriptor)
                 _ = try bench.completion(.receive, of: first)
-                // The kernel forgets a socket that is watched when its last descriptor is closed (epoll(7)), and
-                // there is one more.
+                // The kernel forgets a socket that is watched when its last descriptor is closed (epoll(7)),
+                // and there is one more.
                 copies.append(dup(first.descriptor))
                 let next = try bench.exchange(first) {}
                 if let next { reused = (firstPeer, next.held, next.peer) }
