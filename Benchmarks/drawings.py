@@ -19,7 +19,7 @@ def number(value, digits):
 
 def rounds_text(figures, kind):
     count = max(len(figures.values(name, kind)) for name in figures.routers(kind))
-    return f"median of {count} rounds; the line reaches from the smallest to the largest" if count > 1 else "one round"
+    return f"median of {count} rounds, line: smallest to largest" if count > 1 else "one round"
 
 
 def bars_of(figures, kind, names, path=("figure",), digits=0, ratio_to="haproxy"):
@@ -40,7 +40,7 @@ def bars_of(figures, kind, names, path=("figure",), digits=0, ratio_to="haproxy"
 def kind_chart(figures, kind, names):
     """The figure of a kind, router by router."""
     bars = bars_of(figures, kind, names, digits=KINDS[kind].digits)
-    ratio = "; × is against haproxy" if any(bar.label == "haproxy" for bar in bars) else ""
+    ratio = "; ×: of haproxy's" if any(bar.label == "haproxy" for bar in bars) else ""
     subtitle = f"{KINDS[kind].unit}, less is better; {rounds_text(figures, kind)}{ratio}"
     return Chart(KINDS[kind].title, subtitle, bars) if bars else None
 
@@ -52,7 +52,7 @@ def start_chart(figures, names):
 
 def first_byte_chart(figures, names):
     bars = []
-    for name in [DIRECT, *names]:
+    for name in dict.fromkeys([DIRECT, *names]):
         for point, tone in (("p50", None), ("p99", "before")):
             middle = figures.median(name, "tls", "latency", point)
             if middle is None:

@@ -162,7 +162,8 @@ def tables_section(data):
         rows.append([f"{entry['routeCount']:,}", f"{entry['loadSeconds']:.4f}",
                      *(f"{entry[key]:.0f}" for key in ("imageBytesPerRoute", "peakBytesPerRoute", "hitNanoseconds",
                                                         "wildcardNanoseconds", "missNanoseconds"))])
-    return ["### Loading and looking up", "", "The table by itself, without a network (`RoutesBenchmark`; loading is the best of three):", "", *table(rows)]
+    said = "The table by itself, without a network (`RoutesBenchmark`; loading is the best of three):"
+    return ["### Loading and looking up", "", said, "", *table(rows)]
 
 
 def reloads_section(data):
@@ -190,8 +191,8 @@ def interpretation():
 
 
 def repeat_section(data):
-    lines = ["## How to repeat it", "", "```", "make bench          # everything above, in about 25 minutes; writes this file anew", "```",
-             "", "What that ran:", "", "```", *data.get("stages", []), "```", ""]
+    lines = ["## How to repeat it", "", "```",
+             "make bench          # everything above, in about 25 minutes; writes this file anew", "```", "", "What that ran:", "", "```", *data.get("stages", []), "```", ""]
     return lines
 
 

@@ -49,7 +49,7 @@ class Scale:
     short_seconds: float = 2.5
     post_quantum_seconds: float = 1.5
     messages: int = 2000
-    bulk: str = "512M"
+    bulk: str = "256M"
     idle_sessions: int = 4000
     tls_seconds: float = 3
     tls_rate: int = 300
