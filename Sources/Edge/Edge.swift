@@ -5,8 +5,8 @@ import Routes
 
 /// The edge process: reads the configuration, starts the workers, and then waits for signals.
 ///
-/// It runs on the main thread, which carries no traffic. Whatever it does, files that are slow to read or a table that
-/// takes a second to compile, the workers go on.
+/// It runs on the main thread, which carries no traffic. Whatever it does, files that are slow to read or a
+/// table that takes a second to compile, the workers go on.
 package struct Edge: ~Copyable {
     /// The configuration file, as it was given.
     let path: String
@@ -16,8 +16,8 @@ package struct Edge: ~Copyable {
     var current: LoadedConfiguration
     let limits: Limits
     var workers: [WorkerHandle] = []
-    /// The listeners' numbers in the workers, by address. A number stays its address's when the listener is closed:
-    /// sessions that came in there are logged with it at their end.
+    /// The listeners' numbers in the workers, by address. A number stays its address's when the listener is
+    /// closed: sessions that came in there are logged with it at their end.
     var listenerIndexes: [IPEndpoint: UInt32] = [:]
     private let sources: SourceCounters
     private let parkedSources: SourceCounters
@@ -93,7 +93,8 @@ package struct Edge: ~Copyable {
                 try becomeUser(user)
             } catch {
                 let reason = error.number == ENOENT ? "there is no such user" : "\(error)"
-                throw InvalidConfiguration(text: "\(path): error: the edge cannot start: user \(user): \(reason)")
+                throw InvalidConfiguration(
+                    text: "\(path): error: the edge cannot start: user \(user): \(reason)")
             }
         }
         do throws(Errno) {
@@ -117,13 +118,15 @@ package struct Edge: ~Copyable {
         log.write(
             .info,
             "switchyard \(Version.text) pid=\(processIdentifier()) workers=\(limits.workers) io=epoll "
-                + "connections=\(limits.sessionsPerWorker * limits.workers) descriptors=\(limits.descriptorsMax)")
+                + "connections=\(limits.sessionsPerWorker * limits.workers) descriptors=\(limits.descriptorsMax)"
+        )
     }
 
     /// One line on what was loaded.
     func summary(of loaded: LoadedConfiguration) -> String {
         let listeners = loaded.configuration.listeners.map(\.endpoint.description).joined(separator: ",")
-        return "listeners=\(listeners) files=\(loaded.fileCount) routes=\(loaded.routeCount) names=\(loaded.nameCount) "
+        return
+            "listeners=\(listeners) files=\(loaded.fileCount) routes=\(loaded.routeCount) names=\(loaded.nameCount) "
             + "table=\(loaded.table.byteCount)B load=\(loaded.loadNanoseconds / 1_000_000)ms"
     }
 
@@ -138,8 +141,10 @@ package struct Edge: ~Copyable {
             let start = WorkerStart(
                 limits: limits, table: current.table,
                 settings: WorkerSettings(current.configuration, workers: limits.workers),
-                userTimeoutMilliseconds: Int32(clamping: current.configuration.timeouts.userMilliseconds), links: links,
-                shared: WorkerShared(sources: sources, parkedSources: parkedSources, randomSeed: randomBits() | 1))
+                userTimeoutMilliseconds: Int32(clamping: current.configuration.timeouts.userMilliseconds),
+                links: links,
+                shared: WorkerShared(
+                    sources: sources, parkedSources: parkedSources, randomSeed: randomBits() | 1))
             let log = log
             try startThread("worker-\(number)") {
                 do throws(Errno) {
@@ -169,12 +174,14 @@ package struct Edge: ~Copyable {
         }
     }
 
-    /// Closes the listeners, and waits for the sessions to end, up to the drain timeout. SIGINT or a second SIGTERM
-    /// ends the wait.
+    /// Closes the listeners, and waits for the sessions to end, up to the drain timeout. SIGINT or a second
+    /// SIGTERM ends the wait.
     private mutating func drain() {
         let milliseconds = current.configuration.timeouts.drainMilliseconds
         log.write(.info, "draining sessions=\(sessionCount) for at most \(milliseconds)ms")
-        for worker in workers { worker.links.mailbox.send(.drain(nanoseconds: UInt64(milliseconds) * 1_000_000)) }
+        for worker in workers {
+            worker.links.mailbox.send(.drain(nanoseconds: UInt64(milliseconds) * 1_000_000))
+        }
         while !workers.allSatisfy(\.isFinished) {
             guard let signal = signals.next(waitingMilliseconds: 20), signal != SIGHUP else { continue }
             stop("stopped while draining")
@@ -202,6 +209,7 @@ package struct Edge: ~Copyable {
 
     /// What all workers have counted, but for zeros.
     private var counts: String {
-        Counter.allCases.map { ($0, sum($0)) }.filter { $0.1 != 0 }.map { "\($0.0)=\($0.1)" }.joined(separator: " ")
+        Counter.allCases.map { ($0, sum($0)) }.filter { $0.1 != 0 }.map { "\($0.0)=\($0.1)" }.joined(
+            separator: " ")
     }
 }

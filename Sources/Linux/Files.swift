@@ -2,7 +2,8 @@ import CLinux
 
 /// Reads a regular file whole; at most `bytesMax` bytes, more is EFBIG.
 package func readFile(_ path: String, bytesMax: Int = 1 << 31) throws(Errno) -> [UInt8] {
-    // O_NONBLOCK: opening a FIFO would wait for somebody who writes to it. It means nothing to a regular file.
+    // O_NONBLOCK: opening a FIFO would wait for somebody who writes to it. It means nothing to a regular
+    // file.
     let descriptor = try check(unsafe clinux_open(path, O_RDONLY | O_NONBLOCK, 0))
     defer { _ = clinux_close(descriptor) }
 
@@ -61,8 +62,8 @@ package func writeAll(_ descriptor: Int32, _ bytes: [UInt8]) throws(Errno) {
 /// Removes a file; it is no error if there is none.
 package func removeFile(_ path: String) { unsafe _ = clinux_unlink(path) }
 
-/// Opens a file to append to, made if need be, readable by its owner and group. A FIFO that nobody reads is ENXIO and not
-/// a wait; whoever writes to one that is full has to wait for it.
+/// Opens a file to append to, made if need be, readable by its owner and group. A FIFO that nobody reads is
+/// ENXIO and not a wait; whoever writes to one that is full has to wait for it.
 package func openForAppending(_ path: String) throws(Errno) -> Int32 {
     try check(unsafe clinux_open(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK, 0o640))
 }
@@ -73,8 +74,8 @@ package func replaceDescriptor(_ descriptor: Int32, with other: Int32) throws(Er
     _ = clinux_close(other)
 }
 
-/// The files that a pattern of the shell's kind names, in the order of their names; none is no error, but a directory
-/// that cannot be read is one: it may well hold some.
+/// The files that a pattern of the shell's kind names, in the order of their names; none is no error, but a
+/// directory that cannot be read is one: it may well hold some.
 package func expandPattern(_ pattern: String) throws(Errno) -> [String] {
     var result = unsafe glob_t()
     let status = unsafe clinux_glob(pattern, &result)

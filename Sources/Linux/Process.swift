@@ -15,7 +15,8 @@ package func becomeUser(_ name: String) throws(Errno) { try check(unsafe clinux_
 /// Random bits from the kernel.
 package func randomBits() -> UInt64 {
     var bits: UInt64 = 0
-    // SAFETY: eight bytes are written into eight bytes. getrandom(2) cannot fail for so few, but for an early boot.
+    // SAFETY: eight bytes are written into eight bytes. getrandom(2) cannot fail for so few, but for an early
+    // boot.
     _ = unsafe clinux_random(&bits, 8)
     return bits
 }

@@ -168,7 +168,8 @@ extension EndToEnd {
             let held = open(fifo, O_RDWR)
             defer { close(held) }
 
-            let edge = try Edge(routes: "a.example \(listener.endpoint)", settings: "log \(fifo)", logsToError: false)
+            let edge = try Edge(
+                routes: "a.example \(listener.endpoint)", settings: "log \(fifo)", logsToError: false)
             // Many times what a pipe and the ring hold.
             for _ in 0..<2000 {
                 let client = try StreamSocket(to: edge.endpoint)

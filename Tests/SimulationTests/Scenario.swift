@@ -2,7 +2,8 @@ import DataPlane
 import Linux
 import Routes
 
-/// One world as a seed makes it: limits, hardships, routes, origins, clients, and what the operator does meanwhile.
+/// One world as a seed makes it: limits, hardships, routes, origins, clients, and what the operator does
+/// meanwhile.
 struct Scenario {
     /// What the operator does.
     enum Operation {
@@ -27,9 +28,11 @@ struct Scenario {
 
     /// What chance has decided for the whole world.
     struct Temper {
-        /// A world in which every client must get all its bytes: nobody and nothing but the kernel is difficult.
+        /// A world in which every client must get all its bytes: nobody and nothing but the kernel is
+        /// difficult.
         let isEasy: Bool
-        /// Much is sent through large sockets, so that it is spliced; else little through sockets of any size.
+        /// Much is sent through large sockets, so that it is spliced; else little through sockets of any
+        /// size.
         let isBulky: Bool
         /// Clients come until then.
         let busyNanoseconds: UInt64
@@ -67,9 +70,11 @@ struct Scenario {
         let isShortOfDescriptors = !isEasy && random.chance(perMille: 150)
         let listenerCount = random.number(in: 1...2)
         limits = SimulatedLimits(
-            descriptorsMax: listenerCount + (isShortOfDescriptors ? random.number(in: 2...8) : 2 * sessionsMax + 8),
+            descriptorsMax: listenerCount
+                + (isShortOfDescriptors ? random.number(in: 2...8) : 2 * sessionsMax + 8),
             buffersMax: 2 * sessionsMax + 1, pipesMax: random.magnitude(in: 1...12),
-            pipeBytesMax: random.pick([1000, 4096, 65_536, 1 << 18]), backlogMax: random.magnitude(in: 1...16),
+            pipeBytesMax: random.pick([1000, 4096, 65_536, 1 << 18]),
+            backlogMax: random.magnitude(in: 1...16),
             socketBytes: isBulky ? 16_384...131_072 : random.pick([64...4096, 1000...65_536]))
         let hardships = Self.hardships(&random, isEasy: isEasy)
         self.hardships = hardships
@@ -83,7 +88,8 @@ struct Scenario {
         table = TableModel.random(&random, originCount: originCount, isEasy: isEasy)
         let clientCount = random.magnitude(in: 1...(isBulky ? 24 : 60))
         clients = (0..<clientCount).map { Self.client($0, &random, temper) }
-        operations = isEasy
+        operations =
+            isEasy
             ? Self.reloads(&random, originCount: originCount, isEasy: true, busyNanoseconds: busy)
             : Self.operations(&random, settings, originCount: originCount, busyNanoseconds: busy)
         self.random = random
@@ -96,7 +102,8 @@ struct Scenario {
 
     static func hardships(_ random: inout SimulatedRandom, isEasy: Bool) -> SimulatedHardships {
         var hardships = SimulatedHardships()
-        // Each kind of hardship is absent from many worlds, so that what another one does is seen more clearly.
+        // Each kind of hardship is absent from many worlds, so that what another one does is seen more
+        // clearly.
         func some(_ perMille: Int, _ random: inout SimulatedRandom) -> Int {
             random.chance(perMille: 500) ? random.number(in: 0...perMille) : 0
         }
@@ -105,7 +112,9 @@ struct Scenario {
         hardships.latePerMille = some(1000, &random)
         hardships.delayNanosecondsMax = random.pick([10_000, 1_000_000, delayNanosecondsMax])
         hardships.faultDelayNanosecondsMax = some(50_000_000, &random)
-        if random.chance(perMille: 100) { hardships.waveNanoseconds = UInt64(random.pick([100_000, 5_000_000])) }
+        if random.chance(perMille: 100) {
+            hardships.waveNanoseconds = UInt64(random.pick([100_000, 5_000_000]))
+        }
         hardships.falseAgainPerMille = some(200, &random)
         hardships.falseReadinessPerMille = some(100, &random)
         hardships.noPipePerMille = some(300, &random)
@@ -124,7 +133,9 @@ struct Scenario {
         _ random: inout SimulatedRandom, isEasy: Bool, sessionsMax: Int
     ) -> WorkerSettings {
         var settings = WorkerSettings()
-        func time(_ choices: [UInt64]) -> UInt64 { isEasy ? 600_000_000_000 : random.pick(choices) * 1_000_000 }
+        func time(_ choices: [UInt64]) -> UInt64 {
+            isEasy ? 600_000_000_000 : random.pick(choices) * 1_000_000
+        }
         settings.helloNanoseconds = time([50, 1000, 5000])
         settings.connectNanoseconds = time([20, 500, 5000])
         settings.idleNanoseconds = time([100, 2000, 30_000, 100_000])

@@ -63,14 +63,17 @@ final class World {
             randomSeed: random.next() | 1)
         worker = SimulatedWorker(
             backend: backend, sessionsMax: scenario.sessionsMax,
-            table: scenario.table.compiled(origins: originAddresses), settings: scenario.settings, links: links,
+            table: scenario.table.compiled(origins: originAddresses), settings: scenario.settings,
+            links: links,
             shared: shared)
         judge = Judge(self)
         for _ in 0..<scenario.listenerCount { addListener() }
     }
 
     var nowNanoseconds: UInt64 { worker.backend.nowNanoseconds }
-    private var isFrozen: Bool { scenario.isFrozen && nowNanoseconds >= 1_000_000_000 + scenario.busyNanoseconds }
+    private var isFrozen: Bool {
+        scenario.isFrozen && nowNanoseconds >= 1_000_000_000 + scenario.busyNanoseconds
+    }
 
     func mark(_ mark: Mark) { marks[mark.rawValue] += 1 }
 
@@ -131,12 +134,14 @@ final class World {
 
     /// Nothing will happen any more: every client has had its turn, and no session is left.
     private var isSettled: Bool {
-        guard nextOperation == scenario.operations.count, worker.sessions.isEmpty, worker.backend.queuedCount == 0
+        guard nextOperation == scenario.operations.count, worker.sessions.isEmpty,
+            worker.backend.queuedCount == 0
         else { return false }
-        return isFrozen || scenario.clients.allSatisfy { client in
-            guard let peer = client.peer else { return client.attemptsLeft == 0 }
-            return worker.backend.peerView(peer.connection).isClosed
-        }
+        return isFrozen
+            || scenario.clients.allSatisfy { client in
+                guard let peer = client.peer else { return client.attemptsLeft == 0 }
+                return worker.backend.peerView(peer.connection).isClosed
+            }
     }
 
     // MARK: The operator
@@ -281,7 +286,9 @@ final class World {
         for line in log.read(links.log) { judge.judgeLine(line) }
         judge.judgeTurn()
         if !isFrozen { lookAtPeers() }
-        for client in scenario.clients where client.peer?.hasSentPrefix == false { client.firstTable = actedTable }
+        for client in scenario.clients where client.peer?.hasSentPrefix == false {
+            client.firstTable = actedTable
+        }
     }
 
     private func lookAtPeers() {

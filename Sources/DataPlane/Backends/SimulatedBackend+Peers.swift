@@ -83,7 +83,8 @@ extension SimulatedBackend {
 
     /// A client connects; nil when no one listens, or the listener's queue is full.
     package mutating func peerOpen(from address: SocketAddress, to descriptor: Int32) -> Int? {
-        guard case .listener(let place) = descriptors[Int(descriptor)], listeners[place].descriptor == descriptor,
+        guard case .listener(let place) = descriptors[Int(descriptor)],
+            listeners[place].descriptor == descriptor,
             listeners[place].queue.count < limits.backlogMax
         else {
             trace.hit(.backlogFull)
@@ -167,7 +168,8 @@ extension SimulatedBackend {
         tellFault(id)
     }
 
-    /// The other end closes: with unread bytes that is a reset, else an end, and what comes then is answered with a reset.
+    /// The other end closes: with unread bytes that is a reset, else an end, and what comes then is answered
+    /// with a reset.
     package mutating func peerClose(_ id: Int) {
         guard !connections[id].isResetByPeer, !connections[id].hasPeerClosed else { return }
         guard connections[id].visibleCount == 0 else {
@@ -182,7 +184,8 @@ extension SimulatedBackend {
     /// As epoll does: an error on a socket without operations is told at once, and only then.
     private mutating func tellFault(_ id: Int) {
         let connection = connections[id]
-        guard hardships.tellsFaults, connection.isOpen, connection.inFlightCount == 0, let owner = connection.owner
+        guard hardships.tellsFaults, connection.isOpen, connection.inFlightCount == 0,
+            let owner = connection.owner
         else { return }
         complete(owner.with(.fault), Int(-ECONNRESET), connection: id)
     }

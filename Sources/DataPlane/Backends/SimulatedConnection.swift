@@ -125,8 +125,8 @@ struct SimulatedConnection {
     var visibleCount: Int { hasWorkerEnded ? outbound.count : outbound.count - heldBackCount }
     var inFlightCount: Int { (reading.kind == .none ? 0 : 1) + (writing.kind == .none ? 0 : 1) }
 
-    /// What a read finds when there are no bytes: nil: nothing yet; 0: the end; or an error. As tcp_recvmsg does: an end
-    /// that came before a reset hides it, an error is told once.
+    /// What a read finds when there are no bytes: nil: nothing yet; 0: the end; or an error. As tcp_recvmsg
+    /// does: an end that came before a reset hides it, an error is told once.
     mutating func readWithoutBytes() -> Int? {
         if hasPeerEnded { return 0 }
         if pendingError != 0 {
