@@ -160,7 +160,7 @@ extension Worker where Backend: ~Copyable {
         }
         guard result == Int(-EAGAIN) else {
             releasePipe(slot, source)
-            if result == 0, sessions[slot].directions[1 - index].isSending {
+            if result == 0 {
                 sessions[slot].directions[index].noteEndInDoubt()
             } else {
                 sourceEnded(slot, source, Int32(truncatingIfNeeded: result))

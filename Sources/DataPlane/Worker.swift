@@ -131,11 +131,7 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         backend.wait(milliseconds: waitMilliseconds())
         let nowNanoseconds = backend.nowNanoseconds
 
-        var handled = 0
-        while handled < Self.completionsPerTurnMax, let completion = backend.nextCompletion() {
-            handle(completion)
-            handled += 1
-        }
+        handleCompletions()
         while let slot = timers.nextExpired(nowNanoseconds: nowNanoseconds) { expire(slot) }
         if nowNanoseconds >= nextTickNanoseconds { tick(nowNanoseconds) }
         if acceptRetryNanoseconds != 0 || !isAccepting { resumeAccepting(nowNanoseconds) }
@@ -144,6 +140,16 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
             links.logBell.ring()
         }
         if state != .running { checkDrained(nowNanoseconds) }
+    }
+
+    /// Handles what has completed, up to a turn's share.
+    @inline(always)
+    private mutating func handleCompletions() {
+        var handled = 0
+        while handled < Self.completionsPerTurnMax, let completion = backend.nextCompletion() {
+            handle(completion)
+            handled += 1
+        }
     }
 
     @inline(always)
@@ -236,11 +242,12 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
     private mutating func checkDrained(_ nowNanoseconds: UInt64) {
         guard case .draining(let untilNanoseconds) = state else { return }
         if nowNanoseconds >= untilNanoseconds {
-            while let completion = backend.nextCompletion() { handle(completion) }
+            // Bounded, both times: two fast peers complete each operation as it is submitted, without end.
+            handleCompletions()
             for slot in 0..<sessions.touchedCount {
                 end(slot, untilNanoseconds == 0 ? .stopped : .drained)
             }
-            while let completion = backend.nextCompletion() { handle(completion) }
+            handleCompletions()
         }
         if sessions.count == 0 { state = .stopped }
     }

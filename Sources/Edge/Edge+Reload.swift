@@ -44,7 +44,6 @@ extension Edge {
             }
             numbers.append(worker.links.mailbox.send(.table(next.table)))
         }
-        for listener in closed { listenerIndexes[listener.endpoint] = nil }
         waitForWorkers(numbers)
         if !next.warnings.isEmpty { log.write(.warning, next.warnings) }
         warnOfFixedSettings(previous.configuration, next.configuration)
@@ -132,17 +131,12 @@ extension Edge {
         return opened
     }
 
-    /// The smallest number that no open listener has.
-    private func freeListenerIndex() -> UInt32 {
-        let taken = Set(listenerIndexes.values)
-        return (0...UInt32(taken.count)).first { !taken.contains($0) } ?? 0
-    }
-
     /// Gives bound listeners to the workers, which own them from now on.
     mutating func give(_ opened: [OpenedListener]) {
         for listener in opened {
-            let index = freeListenerIndex()
-            listenerIndexes[listener.listener.endpoint] = index
+            let endpoint = listener.listener.endpoint
+            let index = listenerIndexes[endpoint] ?? UInt32(listenerIndexes.count)
+            listenerIndexes[endpoint] = index
             for (worker, descriptor) in zip(workers, listener.descriptors) {
                 worker.links.mailbox.send(
                     .addListener(

@@ -15,7 +15,8 @@ package struct Edge: ~Copyable {
     var current: LoadedConfiguration
     let limits: Limits
     var workers: [WorkerHandle] = []
-    /// The listeners' numbers in the workers, by address.
+    /// The listeners' numbers in the workers, by address. A number stays its address's when the listener is
+    /// closed: sessions that came in there are logged with it at their end.
     var listenerIndexes: [IPEndpoint: UInt32] = [:]
     private let sources: SourceCounters
     private let parkedSources: SourceCounters
@@ -30,14 +31,26 @@ package struct Edge: ~Copyable {
         let loaded = try LoadedConfiguration.load(configurationPath, seed: seed)
         let descriptors = (try? raiseDescriptorLimit()) ?? 1024
         let limits = Limits(loaded.configuration, processors: processorCount(), descriptorsMax: descriptors)
-        do throws(Errno) {
+        let log = try Self.naming("the log", of: configurationPath) { () throws(Errno) in
             let log = try Log()
             try log.apply(loaded.configuration.log)
-            self.init(
-                path: configurationPath, log: log, seed: seed, current: loaded, limits: limits,
-                signals: try SignalReader())
+            return log
+        }
+        let signals = try Self.naming("the signals", of: configurationPath) { () throws(Errno) in
+            try SignalReader()
+        }
+        self.init(
+            path: configurationPath, log: log, seed: seed, current: loaded, limits: limits, signals: signals)
+    }
+
+    /// Does a part of the start; a failure says which.
+    private static func naming<Result: ~Copyable>(
+        _ part: String, of path: String, _ body: () throws(Errno) -> Result
+    ) throws(InvalidConfiguration) -> Result {
+        do throws(Errno) {
+            return try body()
         } catch {
-            throw InvalidConfiguration(text: "\(configurationPath): error: the log or the signals: \(error)")
+            throw InvalidConfiguration(text: "\(path): error: the edge cannot start: \(part): \(error)")
         }
     }
 
@@ -60,29 +73,39 @@ package struct Edge: ~Copyable {
     /// Serves until a signal says to end; the exit status.
     package mutating func run() throws(InvalidConfiguration) -> Int32 {
         let opened = try openListeners(current.configuration.listeners)
-        do throws(Errno) {
-            if let pidfile = current.configuration.pidfilePath {
+        // Of the start: a reload does not move it.
+        let pidfile = current.configuration.pidfilePath
+        if let pidfile {
+            try Self.naming("pidfile \(pidfile)", of: path) { () throws(Errno) in
                 try writeFileAtomically(pidfile, Array("\(processIdentifier())\n".utf8))
             }
-            // Before the first thread is started: "no new privileges" is a property of each (prctl(2)).
-            if let user = current.configuration.user { try becomeUser(user) }
+        }
+        // A start that fails leaves no file that names a process which is not there.
+        defer { if let pidfile { removeFile(pidfile) } }
+
+        // Before the first thread is started: "no new privileges" is a property of each (prctl(2)).
+        if let user = current.configuration.user {
+            do throws(Errno) {
+                try becomeUser(user)
+            } catch {
+                let reason = error == .noEntry ? "there is no such user" : "\(error)"
+                throw InvalidConfiguration(
+                    text: "\(path): error: the edge cannot start: user \(user): \(reason)")
+            }
+        }
+        do throws(Errno) {
             try log.start()
             try startWorkers()
         } catch {
-            throw InvalidConfiguration(text: "\(path): error: the edge cannot start: \(error)")
+            throw InvalidConfiguration(text: "\(path): error: the edge cannot start: a thread: \(error)")
         }
         announce()
         give(opened)
-        guard waitForWorkers(workers.map(\.links.mailbox.sentCountNow)) else {
-            log.flush()
-            return 1
-        }
-        log.write(.info, "ready \(summary(of: current))")
 
-        let status = serve()
-        if let pidfile = current.configuration.pidfilePath { removeFile(pidfile) }
-        log.flush()
-        return status
+        defer { log.flush() }
+        guard waitForWorkers(workers.map(\.links.mailbox.sentCountNow)) else { return 1 }
+        log.write(.info, "ready \(summary(of: current))")
+        return serve()
     }
 
     private func announce() {

@@ -48,10 +48,15 @@ extension LoadedConfiguration {
             let table = RouteTable(copying: compiled.image)
             refusals += UnsupportedFeature.all(in: table.image)
             guard refusals.isEmpty else { throw InvalidSource(diagnostics: DiagnosticList()) }
+            // Allowed, for a start; after a reload it is the sign of a pattern that fits no more.
+            let emptiness =
+                compiled.routeCount == 0
+                ? ["\(path): warning: there is no route: every hello is refused"] : []
+            let texts = (warnings.rendered.isEmpty ? [] : [warnings.rendered]) + emptiness
             return LoadedConfiguration(
                 configuration: configuration, table: table,
                 fileCount: sources.count, routeCount: compiled.routeCount, nameCount: compiled.nameCount,
-                warnings: warnings.rendered, loadNanoseconds: monotonicNanoseconds() - start)
+                warnings: texts.joined(separator: "\n"), loadNanoseconds: monotonicNanoseconds() - start)
         } catch {
             let text = error.diagnostics.rendered
             throw InvalidConfiguration(
@@ -75,15 +80,16 @@ extension LoadedConfiguration {
         var seen: Set<String> = []
         for pattern in configuration.routes {
             let resolved = file.resolve(pattern.pattern)
+            let place =
+                "\(file.path):\(pattern.place.line):\(pattern.place.start - pattern.place.lineStart + 1)"
             let paths: [String]
             do {
                 paths = try expandPattern(resolved)
             } catch {
-                throw InvalidConfiguration(
-                    text: "\(file.path):\(pattern.place.line): error: \(resolved): \(error)")
+                throw InvalidConfiguration(text: "\(place): error: \(resolved): \(error)")
             }
             if paths.isEmpty, !pattern.pattern.contains(where: { "*?[".contains($0) }) {
-                refusals.append("\(file.path):\(pattern.place.line): error: there is no file \(resolved)")
+                refusals.append("\(place): error: there is no file \(resolved)")
             }
             for path in paths where seen.insert(path).inserted { sources.append(try readSource(path)) }
         }

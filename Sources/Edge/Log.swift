@@ -27,17 +27,26 @@ final class Log: Sendable {
         try startThread("log") { [self] in
             while true {
                 bell.wait()
-                flush()
+                drain()
             }
         }
     }
 
-    /// Writes what there is now. For the log's thread, and for the end of the process when that thread is
-    /// done for.
+    /// Writes what there is now. For the log's thread alone: it may wait for its reader for ever, and holds
+    /// no lock meanwhile.
+    private func drain() {
+        let rings = rings.withLock { $0 }
+        for ring in rings { _ = ring.drain(to: descriptor) }
+    }
+
+    /// Waits until what there is now is written, for the end of the process; not for long, because a reader
+    /// that has stopped reading must not keep the edge from ending.
     func flush() {
-        // The lock keeps the two callers apart; a worker never takes it.
-        rings.withLock { rings in
-            for ring in rings { _ = ring.drain(to: descriptor) }
+        bell.ring()
+        let rings = rings.withLock { $0 }
+        let start = monotonicNanoseconds()
+        while !rings.allSatisfy(\.isEmpty), monotonicNanoseconds() - start < 1_000_000_000 {
+            sleepMicroseconds(500)
         }
     }
 

@@ -2,7 +2,9 @@ import CLinux
 
 /// Reads a regular file whole; at most `bytesMax` bytes, more is EFBIG.
 package func readFile(_ path: String, bytesMax: Int = 1 << 31) throws(Errno) -> [UInt8] {
-    let descriptor = try openFile(path, O_RDONLY, mode: 0)
+    // O_NONBLOCK: opening a FIFO would wait for somebody who writes to it. It means nothing to a regular
+    // file.
+    let descriptor = try openFile(path, O_RDONLY | O_NONBLOCK, mode: 0)
     defer { _ = clinux_close(descriptor) }
 
     let size = try check(clinux_file_size(descriptor))
@@ -65,9 +67,10 @@ package func removeFile(_ path: String) {
     unsafe _ = clinux_unlink(path)
 }
 
-/// Opens a file to append to, made if need be, readable by its owner and group.
+/// Opens a file to append to, made if need be, readable by its owner and group. A FIFO that nobody reads is
+/// ENXIO and not a wait; whoever writes to one that is full has to wait for it.
 package func openForAppending(_ path: String) throws(Errno) -> Int32 {
-    try openFile(path, O_WRONLY | O_CREAT | O_APPEND, mode: 0o640)
+    try openFile(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK, mode: 0o640)
 }
 
 private func openFile(_ path: String, _ flags: Int32, mode: mode_t) throws(Errno) -> Int32 {
@@ -81,15 +84,15 @@ package func replaceDescriptor(_ descriptor: Int32, with other: Int32) throws(Er
     _ = clinux_close(other)
 }
 
-/// The files that a pattern of the shell's kind names, in the order of their names; none is no error.
+/// The files that a pattern of the shell's kind names, in the order of their names; none is no error, but a
+/// directory that cannot be read is one: it may well hold some.
 package func expandPattern(_ pattern: String) throws(Errno) -> [String] {
     // SAFETY: glob fills the structure, and globfree takes apart what it filled.
     var result = unsafe glob_t()
-    let status = unsafe glob(pattern, 0, nil, &result)
+    let status = unsafe clinux_glob(pattern, &result)
     defer { unsafe globfree(&result) }
 
-    guard status != GLOB_NOMATCH else { return [] }
-    guard status == 0 else { throw Errno(number: status == GLOB_NOSPACE ? ENOMEM : EIO) }
+    guard try check(status) > 0 else { return [] }
     // SAFETY: glob filled `gl_pathc` strings.
     return unsafe (0..<Int(result.gl_pathc)).map { unsafe String(cString: result.gl_pathv[$0]!) }
 }

@@ -71,6 +71,22 @@ extension EndToEnd {
             #expect(result.errors.contains("\(taken.endpoint)"), "\(result.errors)")
         }
 
+        @Test(arguments: [
+            ("pidfile /nonexistent/x.pid", "pidfile /nonexistent/x.pid: "),
+            ("log /nonexistent/log", "the log: "),
+            ("user no-such-user", "user no-such-user: there is no such user"),
+        ])
+        func aStartThatFailsSaysAtWhatAndLeavesNoPidfile(_ setting: String, reason: String) throws {
+            let folder = try TemporaryFolder()
+            var lines = ["listen tls 127.0.0.1:\(try FreePort.any())", setting]
+            if !setting.hasPrefix("pidfile") { lines.append("pidfile \(folder.path("pid"))") }
+            let file = try folder.write("switchyard.conf", lines.joined(separator: "\n") + "\n")
+            let result = try run(Edge.binary, ["--config", file], seconds: 10)
+            #expect(result.ending == .status(1), "\(result.everything)")
+            #expect(result.errors.contains(reason), "\(result.errors)")
+            #expect(folder.read("pid").isEmpty)
+        }
+
         @Test func versionAndHelpAnswerOnStandardOutput() throws {
             let version = try run(Edge.binary, ["--version"])
             #expect(version.succeeded && version.output.hasPrefix("switchyard "), "\(version.everything)")
@@ -149,6 +165,25 @@ extension EndToEnd {
             #expect(try edge.process.wait(seconds: 3) == .status(0))
             _ = try? client.receive()
             _ = try? server.receive()
+        }
+
+        @Test func aReaderOfTheLogWhoStopsReadingDoesNotKeepItFromEnding() throws {
+            let folder = try TemporaryFolder()
+            let fifo = folder.path("log")
+            #expect(mkfifo(fifo, 0o600) == 0)
+            let held = open(fifo, O_RDWR)
+            defer { close(held) }
+
+            let edge = try Edge(
+                routes: "a.example \(listener.endpoint)", settings: "log \(fifo)", logsToError: false)
+            // Many times what a pipe and the ring hold.
+            for _ in 0..<2000 {
+                let client = try StreamSocket(to: edge.endpoint)
+                try client.send("GET / HTTP/1.0\r\n\r\n")
+                _ = try client.receiveToEnd()
+            }
+            edge.process.send(signal: SIGTERM)
+            #expect(try edge.process.wait(seconds: 5) == .status(0))
         }
 
         @Test func anInterruptEndsADrain() throws {

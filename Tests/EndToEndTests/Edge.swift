@@ -37,13 +37,20 @@ final class Edge {
     ///   - routes: lines of one routes file.
     ///   - settings: further lines of `switchyard.conf`.
     ///   - usesIPv6: listens on ::1 and not on 127.0.0.1.
-    init(routes: String, settings: String = noSettings, usesIPv6: Bool = false) throws {
+    ///   - logsToError: whether its log can be waited for; if not, its port is.
+    init(
+        routes: String, settings: String = noSettings, usesIPv6: Bool = false, logsToError: Bool = true
+    ) throws {
         folder = try TemporaryFolder()
         endpoint = usesIPv6 ? .ipv6(port: try FreePort.any()) : .ipv4(port: try FreePort.any())
         try folder.write("routes.d/test.routes", routes + "\n")
         try Self.writeConfiguration(in: folder, listeners: [endpoint], settings: settings)
         process = try ChildProcess(Self.binary, ["--config", folder.path("switchyard.conf")])
-        try process.waitForErrorLine { $0.contains(Log.ready) }
+        guard !logsToError else {
+            try process.waitForErrorLine { $0.contains(Log.ready) }
+            return
+        }
+        _ = Pause.until(seconds: 10) { (try? StreamSocket(to: endpoint)) != nil }
     }
 
     /// Writes `switchyard.conf`. The edge reads it at its start and at a reload.

@@ -47,6 +47,28 @@ extension EndToEnd {
             #expect(edge.process.isRunning && edge.process.identifier == pid)
         }
 
+        @Test(arguments: ["a FIFO in place of a routes file", "a folder of routes that has gone"])
+        func whatCannotBeReadIsAnErrorAndNotAnEmptyTable(_ mistake: String) throws {
+            let listener = try StreamListener()
+            let edge = try Edge(routes: "a.example \(listener.endpoint)")
+            let (folder, file) = (edge.folder.path("routes.d"), edge.folder.path("routes.d/test.routes"))
+            if mistake.hasPrefix("a FIFO") {
+                #expect(unlink(file) == 0 && mkfifo(file, 0o600) == 0)
+            } else {
+                #expect(rename(folder, edge.folder.path("elsewhere")) == 0)
+            }
+            edge.process.send(signal: SIGHUP)
+            try edge.process.waitForErrorLine { $0.contains(Edge.Log.reloadRefused) }
+            let client = try open(edge, "a.example")
+            let server = try listener.accept()
+            _ = try server.receive(exactly: HelloBuilder(name: "a.example").record().count)
+            #expect(try flows(client, server))
+            edge.process.send(signal: SIGTERM)
+            client.close()
+            server.close()
+            #expect(try edge.process.wait(seconds: 5) == .status(0))
+        }
+
         @Test func aBadConfigurationChangesNothingAndEveryErrorIsNamed() throws {
             let listener = try StreamListener()
             let edge = try Edge(routes: "a.example \(listener.endpoint)")

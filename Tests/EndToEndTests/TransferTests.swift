@@ -134,6 +134,26 @@ extension EndToEnd {
             try sender.wait()
         }
 
+        /// A read stops in front of urgent data and a splice does not pass it; neither means that there is no
+        /// more.
+        @Test(arguments: [100, 200_000])
+        func bytesBehindUrgentDataArriveAtOnceAndToTheLast(_ count: Int) throws {
+            let (client, server) = try session()
+            let sender = Background {
+                for _ in 0..<20 {
+                    try client.send([UInt8](repeating: 1, count: count))
+                    try client.sendUrgent(2)
+                    try client.send([UInt8](repeating: 3, count: count))
+                }
+                try client.endSending()
+            }
+            let bytes = try server.receiveToEnd()
+            try sender.wait()
+            // An urgent byte is lost, or one of the others when the next one comes before it was read.
+            #expect(bytes.count { $0 == 1 } == 20 * count)
+            #expect(bytes.count { $0 == 3 } == 20 * count)
+        }
+
         @Test func aHalfOpenSessionEndsAfterItsLimit() throws {
             let (client, server) = try session()
             try client.endSending()

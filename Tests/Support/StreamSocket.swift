@@ -125,6 +125,14 @@ package final class StreamSocket: @unchecked Sendable {
         }
     }
 
+    /// Sends one byte of urgent data (tcp(7)).
+    package func sendUrgent(_ byte: UInt8) throws {
+        let count = unsafe withUnsafeBytes(of: byte) {
+            unsafe Glibc.send(descriptor, $0.baseAddress, 1, Int32(MSG_NOSIGNAL) | Int32(MSG_OOB))
+        }
+        guard count == 1 else { throw SocketError(call: "send", number: errno) }
+    }
+
     package func send(_ text: String) throws {
         try send(Array(text.utf8))
     }

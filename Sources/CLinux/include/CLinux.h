@@ -151,6 +151,10 @@ static inline int clinux_open(const char *path, int flags, mode_t mode) {
 
 static inline int clinux_rename(const char *from, const char *to) { return (int)CLINUX_RESULT(rename(from, to)); }
 
+/// The files that a pattern names; 1: there are some, 0: there is none. A directory that is not there or cannot be read
+/// ends it with that error.
+int clinux_glob(const char *pattern, glob_t *result);
+
 static inline int clinux_unlink(const char *path) { return (int)CLINUX_RESULT(unlink(path)); }
 
 static inline int clinux_fsync(int descriptor) { return (int)CLINUX_RESULT(fsync(descriptor)); }

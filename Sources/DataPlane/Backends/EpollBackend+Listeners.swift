@@ -18,7 +18,7 @@ struct EpollListeners {
 extension EpollBackend {
     package mutating func addListener(_ descriptor: Int32, index: UInt32) {
         listeners.descriptors.append((descriptor, index))
-        if listeners.isAccepting { watch(descriptor, index: index) }
+        watch(descriptor, index: index, EPOLL_CTL_ADD, isAccepting: listeners.isAccepting)
     }
 
     package mutating func removeListener(_ descriptor: Int32) {
@@ -42,19 +42,18 @@ extension EpollBackend {
         guard accepting != listeners.isAccepting else { return }
         listeners.isAccepting = accepting
         for (descriptor, index) in listeners.descriptors {
-            if accepting {
-                watch(descriptor, index: index)
-            } else {
-                _ = clinux_epoll_control(epoll, EPOLL_CTL_DEL, descriptor, 0, 0)
-            }
+            // Not taken out: to put it back takes memory, and may be over the user's share (ENOSPC).
+            watch(descriptor, index: index, EPOLL_CTL_MOD, isAccepting: accepting)
         }
     }
 
-    package mutating func addWake(_ descriptor: Int32) { watch(descriptor, index: EpollListeners.wakeIndex) }
+    package mutating func addWake(_ descriptor: Int32) {
+        watch(descriptor, index: EpollListeners.wakeIndex, EPOLL_CTL_ADD, isAccepting: true)
+    }
 
-    private func watch(_ descriptor: Int32, index: UInt32) {
+    private func watch(_ descriptor: Int32, index: UInt32, _ operation: Int32, isAccepting: Bool) {
         let result = clinux_epoll_control(
-            epoll, EPOLL_CTL_ADD, descriptor, EPOLLIN.rawValue,
+            epoll, operation, descriptor, isAccepting ? EPOLLIN.rawValue : 0,
             UInt64(index | EpollListeners.flag) << 32 | UInt64(UInt32(bitPattern: descriptor)))
         precondition(result == 0, "a listener can be watched")
     }

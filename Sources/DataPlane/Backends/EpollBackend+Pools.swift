@@ -8,6 +8,7 @@ extension EpollBackend {
     }
 
     package mutating func fill(_ pipe: PipeIndex, from descriptor: Int32) -> Int {
+        guard !sockets[Int(descriptor)].flags.contains(.urgent) else { return 0 }
         let result = clinux_splice(descriptor, pipes[pipe].writeEnd, PipePool.pipeBytes)
         // The pipe is empty, so EAGAIN speaks of the socket.
         if result == Int(-EAGAIN) { sockets[Int(descriptor)].flags.remove(.readable) }

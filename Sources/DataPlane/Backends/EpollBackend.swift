@@ -95,18 +95,22 @@ package import Linux
 
     @inline(always)
     func register(_ descriptor: Int32, adding interest: EpollSocket.Flags) {
-        sockets[Int(descriptor)].flags.formUnion(interest)
         let socket = sockets[Int(descriptor)]
-        var mask = EPOLLIN.rawValue | EPOLLRDHUP.rawValue | (UInt32(1) << 31)  // EPOLLET
-        if socket.flags.contains(.watchedForWriting) { mask |= EPOLLOUT.rawValue }
+        let flags = socket.flags.union(interest)
+        var mask = EPOLLIN.rawValue | EPOLLPRI.rawValue | EPOLLRDHUP.rawValue
+        mask |= UInt32(1) << 31  // EPOLLET
+        if flags.contains(.watchedForWriting) { mask |= EPOLLOUT.rawValue }
         let isKnown = socket.flags.contains(.registered)
         let result = clinux_epoll_control(
             epoll, isKnown ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, descriptor, mask,
             UInt64(socket.registration) << 32 | UInt64(UInt32(bitPattern: descriptor)))
-        sockets[Int(descriptor)].flags.insert(.registered)
-        // ENOMEM and ENOSPC (fs.epoll.max_user_watches) leave the socket unwatched: the session's deadline
-        // ends it.
-        precondition(result == 0 || result == -ENOMEM || result == -ENOSPC, "an open socket can be watched")
+        guard result == 0 else {
+            // ENOMEM and ENOSPC (fs.epoll.max_user_watches) leave the socket as it was: the session's
+            // deadline ends it, unless its next operation has more luck.
+            precondition(result == -ENOMEM || result == -ENOSPC, "an open socket can be watched")
+            return
+        }
+        sockets[Int(descriptor)].flags = flags.union(.registered)
     }
 
     // MARK: Sockets
@@ -167,7 +171,8 @@ package import Linux
     }
 
     package mutating func mayReceive(_ descriptor: Int32) -> Bool {
-        sockets[Int(descriptor)].flags.contains(.readable)
+        sockets[Int(descriptor)].flags.isDisjoint(with: .urgent)
+            && sockets[Int(descriptor)].flags.contains(.readable)
     }
 
     package mutating func send(_ descriptor: Int32, _ bytes: BufferSlice, endFollows: Bool) {
@@ -245,7 +250,7 @@ package import Linux
         let room = BufferPool.dataBytes - Int(socket.readOffset)
         // SAFETY: `room` bytes are left in the buffer from the offset on.
         let result = unsafe clinux_receive(descriptor, buffers.start(buffer) + Int(socket.readOffset), room)
-        if result < room, !socket.flags.contains(.peerEnded) {
+        if result < room, socket.flags.isDisjoint(with: [.peerEnded, .urgent]) {
             sockets[Int(descriptor)].flags.remove(.readable)
         }
         if result > 0 {
@@ -254,7 +259,7 @@ package import Linux
         }
         if isFresh { buffers.free(buffer) }
         guard result != Int(-EAGAIN) else {
-            sockets[Int(descriptor)].flags.remove(.readable)
+            sockets[Int(descriptor)].flags.subtract([.readable, .urgent])
             if !socket.flags.contains(.registered) { register(descriptor, adding: []) }
             return
         }
@@ -320,6 +325,9 @@ package struct EpollSocket: BitwiseCopyable {
         static let peerEnded = Flags(rawValue: 16)
         /// The socket's failure was told, by an operation or as a fault: it is not told as a fault again.
         static let failed = Flags(rawValue: 32)
+        /// There is urgent data: a receive stops in front of it, so that a short one has not emptied the
+        /// socket, and a splice never comes past it (tcp(7), "Urgent data"). Until a receive finds nothing.
+        static let urgent = Flags(rawValue: 64)
     }
 
     /// Slot, generation and side that completions carry.
@@ -345,6 +353,7 @@ package struct EpollSocket: BitwiseCopyable {
         let broken = EPOLLERR.rawValue | EPOLLHUP.rawValue
         if events & (EPOLLIN.rawValue | EPOLLRDHUP.rawValue | broken) != 0 { flags.insert(.readable) }
         if events & (EPOLLRDHUP.rawValue | broken) != 0 { flags.insert(.peerEnded) }
+        if events & EPOLLPRI.rawValue != 0 { flags.formUnion([.readable, .urgent]) }
         if events & (EPOLLOUT.rawValue | broken) != 0 { flags.insert(.writable) }
     }
 }

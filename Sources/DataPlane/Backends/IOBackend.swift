@@ -91,8 +91,8 @@ package protocol IOBackend: ~Copyable {
     /// Gives a pipe back; one that still holds bytes is closed.
     mutating func releasePipe(_ pipe: PipeIndex, isEmpty: Bool)
 
-    /// Moves bytes from a socket into an empty pipe, at once: the count, 0 at the peer's end, `-EAGAIN`:
-    /// nothing there.
+    /// Moves bytes from a socket into an empty pipe, at once: the count, `-EAGAIN`: nothing there. 0: at the
+    /// peer's end, or at urgent data, which a splice does not pass; a receive tells which.
     mutating func fill(_ pipe: PipeIndex, from descriptor: Int32) -> Int
 
     /// Moves up to `count` bytes from a pipe into a socket, at once: the count, or `-EAGAIN`: the socket

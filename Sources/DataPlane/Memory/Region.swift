@@ -14,6 +14,12 @@ import CLinux
         self.capacity = capacity
         // SAFETY: a mapping of the size asked for, or none.
         guard let memory = unsafe clinux_map(capacity * MemoryLayout<Element>.stride) else {
+            // Release builds do not print what a precondition says, and the operator can do something about
+            // this one.
+            let words: StaticString =
+                "switchyard: no memory for `limit connections`: lower it, or raise ulimit -v\n"
+            // SAFETY: the text is static, and as long as it says.
+            _ = unsafe clinux_write(2, words.utf8Start, words.utf8CodeUnitCount)
             preconditionFailure("no address space for \(capacity) elements of \(Element.self)")
         }
         // SAFETY: the mapping is page-aligned, large enough and zeroed, and `Element` is trivial.

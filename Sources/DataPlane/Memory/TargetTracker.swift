@@ -100,7 +100,9 @@ package struct TargetTracker: ~Copyable {
 
     /// The target refused or did not answer in time.
     package mutating func noteFailure(_ index: Int, nowNanoseconds: UInt64) {
-        entries[index].failureCount += 1
+        // Whoever asks for the name of a dead target long enough reaches the last number: that must not be a
+        // trap.
+        if entries[index].failureCount < .max { entries[index].failureCount += 1 }
         if entries[index].restsUntilNanoseconds == 0 { restingCount += 1 }
         let rest = Self.rest(afterFailures: entries[index].failureCount)
         entries[index].restsUntilNanoseconds = max(1, nowNanoseconds + rest)

@@ -90,9 +90,6 @@ package struct Direction: BitwiseCopyable {
     /// Whether nothing will ever move here again.
     package var isFinal: Bool { end == .passedOn || end == .dropped }
 
-    /// Whether a send is in flight, or has completed and its answer is on the way.
-    package var isSending: Bool { isBusy && buffer != .none && !(expectsEnd && end == .open) }
-
     /// The pending bytes of the buffer.
     package var slice: BufferSlice { BufferSlice(buffer: buffer, offset: offset, count: pending) }
 
@@ -169,9 +166,9 @@ package struct Direction: BitwiseCopyable {
         streak = 0
     }
 
-    /// A splice found the end while a send to the source is in flight. The kernel tells of a reset once: if
-    /// it told the send, whose answer is still on the way, then this end is none. A receive is answered after
-    /// the send.
+    /// A splice found the end, or what looks like one: it says the same in front of urgent data, with bytes
+    /// behind it. And the kernel tells of a reset once: if it told a send to the source, whose answer is
+    /// still on the way, then this end is none. A receive knows better, and is answered after the send.
     package mutating func noteEndInDoubt() {
         isBulk = false
         streak = 0
