@@ -191,9 +191,8 @@ def interpretation():
 
 
 def repeat_section(data):
-    lines = ["## How to repeat it", "", "```",
-             "make bench          # everything above, in about 25 minutes; writes this file anew", "```", "", "What that ran:", "", "```", *data.get("stages", []), "```", ""]
-    return lines
+    whole = "make bench          # everything above, in about 25 minutes; writes this file anew"
+    return ["## How to repeat it", "", "```", whole, "```", "", "What that ran:", "", "```", *data.get("stages", []), "```", ""]
 
 
 def text(data, figures, charts, names, forced):
