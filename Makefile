@@ -6,7 +6,7 @@ SOURCES := Package.swift Sources Tests Benchmarks
 PORT := 8443
 
 .DEFAULT_GOAL := build
-.PHONY: build run test format check-format setup clean help
+.PHONY: build run test bench bench-quick format check-format setup clean help
 
 build: ## build the edge: .build/release/switchyard
 	$(SWIFT) build -c release --product switchyard
@@ -19,6 +19,16 @@ run: ## build it, start it with two demo sites on 127.0.0.1:8443 (PORT=...), fol
 test: ## install what is missing, build everything once, run every test
 	@scripts/setup test
 	@scripts/test
+
+bench: ## install and race the other routers, about 25 minutes; writes Benchmarks/RESULTS.md (EDGE=... another binary)
+	@scripts/setup bench
+	$(if $(EDGE),,$(SWIFT) build -c release --product switchyard)
+	Benchmarks/bench.py $(if $(EDGE),--edge $(EDGE)) $(BENCH)
+
+bench-quick: ## a little of everything in 3 minutes; what it writes is in Benchmarks/out/quick
+	@scripts/setup bench
+	$(if $(EDGE),,$(SWIFT) build -c release --product switchyard)
+	Benchmarks/bench.py --quick $(if $(EDGE),--edge $(EDGE)) $(BENCH)
 
 format: ## lay the Swift sources out, long comments included
 	scripts/wrap-comments 110 $$(git ls-files '*.swift')

@@ -36,7 +36,8 @@ let package = Package(
             exclude: ["Session/LIFECYCLE.md"], swiftSettings: settings),
 
         // The edge's control thread: configuration, workers, signals, log.
-        .target(name: "Edge", dependencies: ["DataPlane", "Routes", "Wire", "Linux"], swiftSettings: settings),
+        .target(
+            name: "Edge", dependencies: ["DataPlane", "Routes", "Wire", "Linux"], swiftSettings: settings),
         .executableTarget(
             name: "switchyard", dependencies: ["Edge", "Linux"], swiftSettings: settings,
             // The Swift run-time library goes into the binary: it starts in half the time, its process is
@@ -73,7 +74,8 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-// Benchmarks are targets of this package, because `package` access does not reach another one; plain builds skip them.
+// Benchmarks are targets of this package, because `package` access does not reach another one; plain builds
+// skip them.
 if Context.environment["SWITCHYARD_BENCHMARKS"] != nil {
     package.targets.append(
         .executableTarget(

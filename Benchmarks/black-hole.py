@@ -24,6 +24,8 @@ import threading
 import time
 
 import harness
+import machine
+import routers
 from harness import Failed
 
 
@@ -71,17 +73,17 @@ class Watcher(threading.Thread):
 
 
 def look(pid):
-    return harness.descriptor_count(pid), harness.memory_bytes(pid)["Rss"]
+    return machine.descriptor_count(pid), machine.memory_bytes(pid)["Rss"]
 
 
 def configure(options, directory, port, routes):
     seconds = f"{int(options.timeout * 1000)}ms"
     if options.router == "haproxy":
-        path = harness.haproxy_configuration(directory, port, routes, options.workers, hello_timeout=seconds,
+        path = routers.haproxy_configuration(directory, port, routes, options.workers, hello_timeout=seconds,
                                              idle_timeout=seconds, maxconn=options.connections)
         return ["haproxy", "-db", "-f", path]
-    harness.write_file(os.path.join(directory, "bench.routes"), harness.edge_routes(routes))
-    path = harness.edge_configuration(directory, port, options.workers, options.io, connections=options.connections,
+    harness.write_file(os.path.join(directory, "bench.routes"), routers.edge_routes(routes))
+    path = routers.edge_configuration(directory, port, options.workers, options.io, connections=options.connections,
                                       timeout=f"hello={seconds} idle={seconds} half-close={seconds} connect={seconds} user={seconds}")
     return [harness.find_edge(options.edge), "--config", path]
 
@@ -118,7 +120,7 @@ def wave(options, port, backends):
 def settle(pid, sockets, seconds):
     """Waits until the sockets are back, but not longer than so many seconds."""
     deadline = time.monotonic() + seconds
-    while harness.descriptor_kinds(pid)["socket"] > sockets and time.monotonic() < deadline:
+    while machine.descriptor_kinds(pid)["socket"] > sockets and time.monotonic() < deadline:
         time.sleep(0.2)
 
 
@@ -126,7 +128,7 @@ def main():
     options = parse()
     harness.exit_on_signals()
     harness.build_peers()
-    tracking = harness.ConnectionTracking()
+    tracking = machine.ConnectionTracking()
     tracking.prepare()
     directory, port, backends = harness.scratch_directory(), harness.free_port(), 20
     backend_port = harness.free_port([harness.backend_address(index) for index in range(backends)])
@@ -139,7 +141,7 @@ def main():
     # The base line is that of a process which has worked: pools are there, nothing is in them.
     harness.run_load("short", port, count=2000, concurrency=50, names=100, **{"from": harness.SOURCES})
     time.sleep(options.timeout + 1)
-    base, base_memory = harness.descriptor_kinds(router.pid), look(router.pid)[1]
+    base, base_memory = machine.descriptor_kinds(router.pid), look(router.pid)[1]
     print(f"base line: {base['socket']} sockets, {base['pipe']} pipe ends, {base['other']} others, {base_memory / 2**20:.1f} MiB resident")
 
     wrong, waves, previous = [], [], None
@@ -155,7 +157,7 @@ def main():
             break
         settle(router.pid, base["socket"], options.timeout * 2 + 5)
         time.sleep(options.settle)
-        kinds, memory = harness.descriptor_kinds(router.pid), look(router.pid)[1]
+        kinds, memory = machine.descriptor_kinds(router.pid), look(router.pid)[1]
         watcher.stop()
         harness.check_backend(backend, backends, backend_port)
         if stalled:
@@ -196,7 +198,7 @@ def main():
             print("the router's log ends:\n" + "".join("    " + line for line in log.readlines()[-10:]))
     if options.output:
         with open(options.output, "w") as file:
-            json.dump({"machine": harness.machine(), "base": [base, base_memory], "waves": waves, "wrong": wrong},
+            json.dump({"machine": machine.facts(), "base": [base, base_memory], "waves": waves, "wrong": wrong},
                       file, indent=1)
     return 1 if wrong else 0
 

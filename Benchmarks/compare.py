@@ -11,50 +11,46 @@ import argparse
 import json
 import os
 import shutil
-import signal
-import statistics
 import subprocess
 import sys
 import time
 
 import harness
-from harness import Failed, Router
+import machine
+import works
+from figures import Figures
+from harness import Failed
+from routers import program_of
+from works import DIRECT, KINDS, ROUTERS, Field, applies
 
-KINDS = {
-    "short": "short connection (hello in, 1 KiB out, close): CPU us each",
-    "roundtrip": "64-byte round trip, 32 sessions: CPU us each",
-    "bulk": "bulk down, 8 streams: CPU ms per GiB",
-    "bulk-up": "bulk up, 8 streams: CPU ms per GiB",
-    "idle": "idle session: bytes of the router's memory each",
-}
-
-ROUTERS = ["haproxy", "haproxy-splice", "nginx", "sniproxy", "relay", "edge", "edge-uring"]
+USUAL_KINDS = "short,roundtrip,bulk,idle"
 
 
-def parse():
+def parser():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--edge", metavar="PATH", help="the edge's binary (default: .build/release/switchyard)")
-    parser.add_argument("--routers", default="haproxy,haproxy-splice,nginx,sniproxy,relay,edge",
-                        help=f"of {', '.join(ROUTERS)} (default: all but the last)")
-    parser.add_argument("--kinds", default="short,roundtrip,bulk,idle", help="of " + ", ".join(KINDS))
+    parser.add_argument("--routers", default=",".join(ROUTERS), help="of " + ", ".join(ROUTERS) + " (default: all)")
+    parser.add_argument("--kinds", default=USUAL_KINDS, help=f"of {', '.join(KINDS)} (default: {USUAL_KINDS})")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--minutes", type=float, help="begin no round that would end later")
     parser.add_argument("--quick", action="store_true", help="two short rounds: does it work, roughly how fast")
     parser.add_argument("--workers", type=int, default=1, help="threads or processes of each router (1)")
     parser.add_argument("--names", type=int, default=1000, help="routes in each router's table (1000)")
-    parser.add_argument("--backends", type=int, default=20)
+    parser.add_argument("--backends", type=int, default=200, help="addresses, from 127.0.1.1 on (200)")
     parser.add_argument("--concurrency", type=int, default=64, help="of short connections (64)")
     parser.add_argument("--hello", default="517", help="bytes of the hello, or a file with a recorded one (517)")
-    parser.add_argument("--idle-sessions", type=int, default=4000)
+    parser.add_argument("--idle-sessions", type=int, metavar="N", help="(4000)")
+    parser.add_argument("--slow-clients", type=int, metavar="N", help="(5000)")
     parser.add_argument("--pin", choices=["split", "none"], default="split",
                         help="split (default): routers on the last --workers cores, load and backend on the others; "
                              "none: the scheduler decides")
     parser.add_argument("--install", action="store_true", help="apt-get install the routers that are missing")
     parser.add_argument("--output", metavar="FILE", help="raw data (default: Benchmarks/out/compare-TIME.json)")
-    return parser.parse_args()
+    return parser
 
 
-def present(kind, options):
-    """None when the router can run, or why not."""
+def absent(kind, options):
+    """None when the router's program is there, or why not."""
     if kind == "relay":
         return None
     if kind in ("edge", "edge-uring"):
@@ -63,7 +59,7 @@ def present(kind, options):
         except Failed as error:
             return str(error)
         return None
-    program = harness.program_of(kind)
+    program = program_of(kind)
     if shutil.which(program) and (kind != "nginx" or os.path.exists("/usr/lib/nginx/modules/ngx_stream_module.so")):
         return None
     packages = {"nginx": ["nginx", "libnginx-mod-stream"]}.get(program, [program])
@@ -75,210 +71,215 @@ def present(kind, options):
     return f"not installed (apt-get install {' '.join(packages)}, or --install)"
 
 
-def cores(options):
-    """The routers' cores and those of load and backend.
+class Race:
+    """Rounds over kinds and routers, and the samples that they leave."""
 
-    By default they are kept apart: where they share, it is the scheduler's choice of the minute whether a router is
-    woken on the core where its bytes are in the cache, and whether it runs beside the load or in turns with it. Both
-    change what is charged to it. Apart, every router gets the same conditions in every round, and 'busy' says how
-    much of its core it used; the price is that on two cores load and backend share one and are often the brake, so
-    the rates say less than the CPU times.
-    """
-    everything = sorted(os.sched_getaffinity(0))
-    if options.pin == "none" or len(everything) < 2:
-        return None, None, 1
-    if options.workers >= len(everything):
-        print("warning: not enough cores to keep the routers apart from the load; nothing is pinned", file=sys.stderr)
-        return None, None, 1
-    router, others = everything[-options.workers:], everything[:-options.workers]
-    return set(router), set(others), max(1, len(others) // 2)
+    def __init__(self, options, scale):
+        self.options, self.kinds = options, options.kinds.split(",")
+        self.field = Field(options, scale)
+        self.samples, self.failures, self.without = [], [], {}
+        self.longest_round, self.rounds_done = 0.0, 0
 
+    def start(self, wanted):
+        """Starts what the kinds need; a router that does not start is left out, and the reason kept."""
+        field = self.field
+        field.start_backend()
+        self.names = []
+        for name in wanted:
+            reason = absent(name, self.options)
+            if reason is None:
+                try:
+                    field.start_router("plain", name)
+                except Failed:
+                    reason = "does not start here"
+                    if name == "edge-uring":
+                        reason = "this build of the edge has no io_uring backend, or this system forbids it"
+            if reason is None:
+                self.names.append(name)
+            else:
+                self.without[name] = reason
+                print(f"without {name}: {reason}", file=sys.stderr)
+        if "tls" in self.kinds:
+            field.start_tls([name for name in self.names if applies(name, "tls")])
+        if "names" in self.kinds:
+            field.start_tables([name for name in self.names if applies(name, "names")])
+        field.warm_up()
 
-def applies(router, kind):
-    """haproxy's `option splice-auto` decides stream by stream and may decide never to; haproxy-splice is the same
-    haproxy told to splice always. That differs for bulk only. sniproxy ends both ways when the client ends one, so
-    an upload, which is acknowledged after the client's end of stream, cannot succeed through it."""
-    if router == "haproxy-splice":
-        return kind.startswith("bulk")
-    return not (router == "sniproxy" and kind == "bulk-up")
-
-
-class Comparison:
-    def __init__(self, options, kinds):
-        self.options = options
-        self.router_cpus, self.load_cpus, self.load_threads = cores(options)
-        self.backend_port = harness.free_port([harness.backend_address(index) for index in range(options.backends)])
-        self.routes = harness.static_routes(options.names, options.backends, self.backend_port)
-        self.kinds = kinds
-        self.samples = []
-        self.failures = []
-
-    def router(self, kind):
-        return Router(kind, self.routes, self.options.workers, self.router_cpus, getattr(self.options, "edge_path", None))
-
-    def load(self, work, port, **more):
-        return harness.run_load(work, port, self.load_cpus, names=self.options.names, hello=self.options.hello,
-                                backends=harness.backend_range(self.options.backends, self.backend_port),
-                                threads=self.load_threads, **{"from": harness.SOURCES}, **more)
-
-    def measure(self, router, kind, quick):
-        before, began = harness.cpu_seconds(router.process.pid), time.monotonic()
-        if kind == "short":
-            report = self.load("short", router.port, seconds=1 if quick else 3, concurrency=self.options.concurrency)
-            units, scale = report["ok"], 1e6
-        elif kind == "roundtrip":
-            report = self.load("roundtrip", router.port, concurrency=32, messages=1000 if quick else 4000)
-            units, scale = report["messages"], 1e6
-        else:
-            up = kind == "bulk-up"
-            report = self.load("bulk", router.port, concurrency=8, bytes="128M" if quick else "512M",
-                               direction="up" if up else "down", no_check=True)
-            units, scale = report["bytes_up" if up else "bytes_down"] / 2**30, 1e3
-        elapsed = time.monotonic() - began
-        time.sleep(0.1)  # what the router still does for the last sessions belongs to them
-        spent = harness.cpu_seconds(router.process.pid) - before
-        wrong = report["lost"] + report["misrouted"] + report["corrupt"]
-        return {"cpu": spent * scale / units if units else None, "busy": spent / elapsed, "wrong": wrong,
-                "rate": units / report["elapsed_s"] if report["elapsed_s"] else 0, "latency": report["latency_us"],
-                "load": report}
-
-    def measure_idle(self, kind, quick):
-        """On a fresh process: memory that earlier work left in an allocator would hide the sessions' own."""
-        router = self.router(kind)
-        router.start()
-        try:
-            at_start = harness.memory_bytes(router.process.pid)
-            self.load("short", router.port, count=200, concurrency=10)
-            time.sleep(0.3)
-            before = harness.memory_bytes(router.process.pid)
-            sessions = 1000 if quick else self.options.idle_sessions
-            command = harness.load_command("idle", router.port, concurrency=sessions, names=self.options.names,
-                                           **{"from": harness.SOURCES})
-            holder = harness.start(command, self.load_cpus, stdout=subprocess.PIPE, text=True)
-            try:
-                ready = json.loads(holder.stdout.readline() or "{}").get("ready", 0)
-                time.sleep(0.5)
-                after = harness.memory_bytes(router.process.pid)
-            finally:
-                end_holder(holder)
-            return {"memory": (after["Pss"] - before["Pss"]) / sessions, "start_mib": at_start["Pss"] / 2**20,
-                    "start_rss_mib": at_start["Rss"] / 2**20, "wrong": sessions - ready}
-        finally:
-            router.stop()
-
-    def run(self, names):
-        backend_workers = self.load_threads
-        backend = harness.start_backend(self.options.backends, self.backend_port, self.load_cpus, backend_workers)
-        routers = {name: self.router(name) for name in names}
-        for name, router in routers.items():
-            router.start()
-        busy = [kind for kind in self.kinds if kind != "idle"]
-        for name, router in routers.items():
-            if busy:
-                self.load("short", router.port, seconds=0.3, concurrency=self.options.concurrency)  # warm-up
+    def run(self):
+        # The time is that of the whole race, so that a slow machine makes fewer rounds and not a longer run.
+        deadline = time.monotonic() + self.options.minutes * 60 if self.options.minutes else None
         for turn in range(self.options.rounds):
-            order = names[turn % len(names):] + names[:turn % len(names)]
-            for kind in self.kinds:
-                for name in order:
-                    if not applies(name, kind):
-                        continue
-                    sample = (self.measure_idle(name, self.options.quick) if kind == "idle"
-                              else self.measure(routers[name], kind, self.options.quick))
-                    sample.update(router=name, kind=kind, round=turn)
-                    self.samples.append(sample)
-                    if sample["wrong"]:
-                        self.failures.append(f"{name}, {kind}, round {turn + 1}: {sample['wrong']} sessions went wrong")
-            harness.check_backend(backend, self.options.backends, self.backend_port)
-            print(f"round {turn + 1} of {self.options.rounds} done", file=sys.stderr)
-        for router in routers.values():
-            router.stop()
+            began = time.monotonic()
+            if deadline and turn >= self.field.scale.rounds_least and began + self.longest_round > deadline:
+                print(f"the time is up after {turn} of {self.options.rounds} rounds", file=sys.stderr)
+                break
+            self.round(turn)
+            self.field.check()
+            self.longest_round = max(self.longest_round, time.monotonic() - began)
+            self.rounds_done = turn + 1
+            print(f"round {turn + 1} of {self.options.rounds} done in {time.monotonic() - began:.0f} s", file=sys.stderr)
+        self.field.stop()
 
-    def values(self, name, kind, key):
-        return [sample[key] for sample in self.samples if sample["router"] == name and sample["kind"] == kind]
-
-    def ratio(self, name, other, kind, key):
-        pairs = zip(self.values(name, kind, key), self.values(other, kind, key))
-        ratios = [mine / theirs for mine, theirs in pairs if mine is not None and theirs]
-        return statistics.median(ratios) if ratios else None
-
-    def show(self, names):
+    def round(self, turn):
+        order = self.names[turn % len(self.names):] + self.names[:turn % len(self.names)]
         for kind in self.kinds:
-            key = "memory" if kind == "idle" else "cpu"
-            print(f"\n{KINDS[kind]}")
-            columns = ["router", "median", "spread", "x haproxy", "x plain C"]
-            columns += ["start MiB", "RSS MiB"] if kind == "idle" else ["rate/s", "p50 us", "p99 us", "busy"]
-            print("  " + columns[0].ljust(11) + "".join(column.rjust(11) for column in columns[1:]))
-            for name in names:
+            if turn >= self.field.scale.rounds_most.get(kind, turn + 1):
+                continue
+            for name in order + [DIRECT]:
                 if not applies(name, kind):
                     continue
-                values = [value for value in self.values(name, kind, key) if value is not None]
-                if not values:
-                    print("  " + name.ljust(11) + "no figures".rjust(11))
-                    continue
-                middle = statistics.median(values)
-                spread = (max(values) - min(values)) / middle * 100 if middle else 0
-                cells = [f"{middle:.1f}", f"{spread:.0f} %"]
-                for other in ("haproxy", "relay"):
-                    ratio = self.ratio(name, other, kind, key) if other in names else None
-                    cells.append("-" if ratio is None else f"{ratio:.2f}")
-                if kind == "idle":
-                    cells += [f"{statistics.median(self.values(name, kind, field)):.1f}" for field in ("start_mib", "start_rss_mib")]
-                else:
-                    latencies = self.values(name, kind, "latency")
-                    cells += [f"{statistics.median(self.values(name, kind, 'rate')):.{0 if kind in ('short', 'roundtrip') else 2}f}"]
-                    cells += [f"{statistics.median(latency[point] for latency in latencies):.0f}" for point in ("p50", "p99")]
-                    cells += [f"{statistics.median(self.values(name, kind, 'busy')) * 100:.0f} %"]
-                print("  " + name.ljust(11) + "".join(cell.rjust(11) for cell in cells))
+                try:
+                    sample = self.field.sample(kind, name, turn)
+                except Failed as error:
+                    if kind != "slow":
+                        raise
+                    # Some routers cannot hold such a crowd; that is a result and no reason to end the race.
+                    sample = {"figure": None, "wrong": 0, "reason": str(error)}
+                sample.update(router=name, kind=kind, round=turn)
+                self.samples.append(sample)
+                if sample["wrong"]:
+                    self.failures.append(f"{name}, {kind}, round {turn + 1}: {sample['wrong']} sessions went wrong")
+
+    def facts(self, tracking):
+        facts = machine.facts()
+        options = self.options
+        facts.update(connection_tracking=tracking.active, workers=options.workers, names=options.names, pin=options.pin,
+                     hello=options.hello, concurrency=options.concurrency, backends=options.backends,
+                     edge_was_named=bool(options.edge), rounds=self.rounds_done, without=self.without,
+                     routers={name: self.field.new_router(name, names=1).version() for name in self.names})
+        return facts
+
+    def data(self, tracking):
+        # An overflowing table means that nothing below is worth anything; whoever shows figures must look first.
+        return {"machine": self.facts(tracking), "commands": self.field.commands, "samples": rounded(self.samples),
+                "failures": self.failures, "table_overflowed": tracking.overflowed()}
 
 
-def end_holder(holder):
-    holder.send_signal(signal.SIGTERM)
-    holder.stdout.read()
-    harness.end(holder)
+def rounded(value):
+    """Six significant digits: more than there is in any of the figures, and the files stay small."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: rounded(part) for key, part in value.items()}
+    return [rounded(part) for part in value] if isinstance(value, list) else value
+
+
+def write_json(path, data):
+    """One sample a line: readable, and a difference shows where it is."""
+    data = dict(data)
+    samples = data.pop("samples", [])
+    text = json.dumps(data, indent=1, ensure_ascii=False).removesuffix("\n}")
+    text += ',\n "samples": [\n' + ",\n".join("  " + json.dumps(sample) for sample in samples) + "\n ]\n}\n"
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    harness.write_file(path, text)
+
+
+def percent(value):
+    return "-" if value is None else f"{value * 100:.0f} %"
+
+
+def number(value, digits):
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def columns_of(kind, figures, name):
+    """The columns of a kind after the figure, as pairs of heading and cell."""
+    if kind == "idle":
+        return [("start MiB", number(figures.median(name, kind, "start_mib"), 1)),
+                ("RSS MiB", number(figures.median(name, kind, "start_rss_mib"), 1))]
+    if kind == "slow":
+        return [(f"{point} {which}", number(figures.median(name, kind, which, "latency", point), 0))
+                for which in ("without", "with") for point in ("p50", "p99")]
+    if kind == "names":
+        sizes = list((figures.of(name, kind)[0].get("cpu") or {}))
+        return [(f"{int(size):,}", number(figures.median(name, kind, "cpu", size), 1)) for size in sizes]
+    # The latency of bulk is that of a whole stream.
+    is_bulk = kind.startswith("bulk")
+    unit, factor = ("ms", 1e-3) if is_bulk else ("µs", 1)
+    latencies = [(point, figures.median(name, kind, "latency", point)) for point in ("p50", "p99", "p99.9")]
+    return [("GiB/s" if is_bulk else "rate/s", number(figures.median(name, kind, "rate"), 2 if is_bulk else 0)),
+            *((f"{point} {unit}", "-" if value is None else number(value * factor, 0)) for point, value in latencies),
+            ("busy", percent(figures.median(name, kind, "busy")))]
+
+
+def rows_of(kind, figures, names):
+    """A heading and a row for each router: for the terminal, and for RESULTS.md."""
+    rows = []
+    for name in names:
+        if not figures.of(name, kind):
+            continue
+        bounds = figures.bounds(name, kind)
+        digits = KINDS[kind].digits
+        cells = [("router", name), ("median", number(figures.median(name, kind), digits)),
+                 ("smallest – largest", " – ".join(number(bound, digits) for bound in bounds) if bounds else "-"),
+                 ("spread", percent(figures.spread(name, kind)))]
+        if kind not in ("slow", "names"):
+            cells += [("× haproxy", number(figures.ratio(name, "haproxy", kind), 2)),
+                      ("× plain C", number(figures.ratio(name, "relay", kind), 2))]
+        cells += columns_of(kind, figures, name)
+        if not rows:
+            rows.append([heading for heading, _ in cells])
+        rows.append([cell for _, cell in cells])
+    return rows
+
+
+def show(kinds, figures, names):
+    for kind in kinds:
+        rows = rows_of(kind, figures, names)
+        if not rows:
+            continue
+        print(f"\n{KINDS[kind].title}: {KINDS[kind].unit}")
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        for row in rows:
+            print("  " + row[0].ljust(widths[0]) + "".join("  " + cell.rjust(width) for cell, width in zip(row[1:], widths[1:])))
+
+
+def prepare(options):
+    """The scale that the options ask for; Failed when they make no sense."""
+    for given, known in ((options.kinds, KINDS), (options.routers, ROUTERS)):
+        unknown = [word for word in given.split(",") if word not in known]
+        if unknown:
+            raise Failed(f"unknown: {', '.join(unknown)}; one of {', '.join(known)}")
+    scale = works.QUICK if options.quick else works.Scale()
+    if options.quick:
+        options.rounds = min(options.rounds, 2)
+    scale.idle_sessions = options.idle_sessions or scale.idle_sessions
+    scale.slow_clients = options.slow_clients or scale.slow_clients
+    options.edge_path = None
+    return scale
+
+
+def race(options):
+    """The whole race; its data."""
+    scale = prepare(options)
+    harness.build_peers()
+    tracking = machine.ConnectionTracking()
+    tracking.prepare()
+    contest = Race(options, scale)
+    steal = machine.StolenTime()
+    contest.start(options.routers.split(","))
+    contest.run()
+    data = contest.data(tracking)
+    data["machine"]["stolen_share"] = rounded(steal.share())
+    return data
 
 
 def main():
-    options = parse()
+    options = parser().parse_args()
     harness.exit_on_signals()
-    if options.quick:
-        options.rounds = 2
-    kinds = options.kinds.split(",")
-    unknown = [kind for kind in kinds if kind not in KINDS]
-    if unknown:
-        raise Failed(f"unknown kind: {', '.join(unknown)}")
-    harness.build_peers()
-    names = []
-    for kind in options.routers.split(","):
-        if kind not in ROUTERS:
-            raise Failed(f"unknown router: {kind}")
-        reason = present(kind, options)
-        if reason:
-            print(f"without {kind}: {reason}", file=sys.stderr)
-        else:
-            names.append(kind)
-    tracking = harness.ConnectionTracking()
-    tracking.prepare()
-    comparison = Comparison(options, kinds)
-    facts = harness.machine()
-    facts.update(connection_tracking=tracking.active, workers=options.workers, names=options.names, pin=options.pin,
-                 hello=options.hello, concurrency=options.concurrency, command=sys.argv,
-                 routers={name: comparison.router(name).version() for name in names})
+    data = race(options)
+    facts = data["machine"]
     print(f"{facts['cpu']}, {facts['cores']} cores, Linux {facts['kernel']}; "
           + "; ".join(sorted(set(version for version in facts["routers"].values() if version != "this tree"))))
-    comparison.run(names)
-
-    os.makedirs(harness.OUT, exist_ok=True)
     output = options.output or os.path.join(harness.OUT, time.strftime("compare-%Y%m%dT%H%M%S.json"))
-    facts["table_overflowed"] = tracking.overflowed()
-    with open(output, "w") as file:
-        json.dump({"machine": facts, "samples": comparison.samples, "failures": comparison.failures}, file, indent=1)
-    if facts["table_overflowed"]:
+    write_json(output, data)
+    if data["table_overflowed"]:
         raise Failed("the connection tracking table overflowed during the run: no figures. Raise nf_conntrack_max.")
-    comparison.show(names)
+    show(options.kinds.split(","), Figures(data["samples"]), [*facts["routers"], DIRECT])
     print(f"\nraw data: {os.path.relpath(output)}")
-    for failure in comparison.failures:
+    for failure in data["failures"]:
         print("wrong:", failure)
-    return 1 if comparison.failures else 0
+    return 1 if data["failures"] else 0
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ import threading
 import time
 
 import harness
+import machine
+import routers
 from harness import Failed
 
 
@@ -100,7 +102,7 @@ class Storm:
             backend = index + generation if index % options.movers == 0 else index
             routes.append((f"site{index}.example", harness.backend_address(backend % options.backends), self.backend_port))
         routes.append((f"sentinel{generation}.example", self.sentinel_backend(generation), self.backend_port))
-        harness.write_file(self.routes_path, harness.edge_routes(routes))
+        harness.write_file(self.routes_path, routers.edge_routes(routes))
 
     def start(self):
         options = self.options
@@ -111,7 +113,7 @@ class Storm:
             self.probes = options.probes or 4
         else:
             command = [harness.find_edge(options.edge), "--config",
-                       harness.edge_configuration(self.directory, self.port, options.workers, options.io)]
+                       routers.edge_configuration(self.directory, self.port, options.workers, options.io)]
         self.router = harness.start(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self.log = LogReader(self.router.stderr, options.log_pattern)
         self.log.start()
@@ -122,7 +124,7 @@ class Storm:
         if harness.probe(self.port, "sentinel0.example") != self.sentinel_backend(0):
             raise Failed("the router does not route before any reload:\n" + "\n".join(self.log.tail))
         self.lines_before = self.log.matches
-        self.members = sorted(harness.tree(self.router.pid))
+        self.members = sorted(machine.tree(self.router.pid))
 
     def confirm(self, generation, deadline):
         """True once the new table is in force everywhere, as far as probes and the log can tell."""
@@ -152,7 +154,7 @@ class Storm:
             backends=harness.backend_range(options.backends, self.backend_port), **{"from": harness.SOURCES})
         load = harness.start(command, stdout=subprocess.PIPE, text=True)
         time.sleep(min(2.0, options.seconds / 5))  # buffers and pools reach the size that this load needs
-        memory = [harness.memory_bytes(self.router.pid)["Rss"]]
+        memory = [machine.memory_bytes(self.router.pid)["Rss"]]
         pace, began = options.seconds / options.reloads, time.monotonic()
         unconfirmed = None
         # An allocator settles during the first reloads, when two tables live at once for the first time.
@@ -171,7 +173,7 @@ class Storm:
                 unconfirmed = generation
                 break
             if generation % max(1, options.reloads // 20) == 0:
-                memory.append(harness.memory_bytes(self.router.pid)["Rss"])
+                memory.append(machine.memory_bytes(self.router.pid)["Rss"])
                 settled = settled or memory[-1]
             ahead = began + generation * pace - time.monotonic()
             if ahead > 0:
@@ -183,8 +185,36 @@ class Storm:
         report = json.loads(output.splitlines()[-1])
         time.sleep(0.3)
         if self.router.poll() is None:
-            memory.append(harness.memory_bytes(self.router.pid)["Rss"])
+            memory.append(machine.memory_bytes(self.router.pid)["Rss"])
         return report, memory, settled or memory[0], unconfirmed, took
+
+
+def summarise(options, storm, report, memory, settled, took, wrong):
+    """What the run comes to, for people and for programs."""
+    times = sorted(storm.reload_times)
+    mib = [amount / 2**20 for amount in (memory[0], settled, memory[-1])]
+    return {
+        "router": options.router, "io": options.io, "workers": options.workers, "reloads": len(times), "seconds": took,
+        "confirmation_ms": {"median": times[len(times) // 2] * 1e3 if times else 0, "max": times[-1] * 1e3 if times else 0},
+        "connections": report["ok"], "rate": report["rate"], "latency_us": report["latency_us"],
+        "generations_max": report["generations_max"],
+        **{key: report[key] for key in ("lost", "misrouted", "stale", "corrupt")},
+        "memory_mib": {"before": mib[0], "settled": mib[1], "end": mib[2]}, "wrong": wrong}
+
+
+def tell(summary, pid):
+    confirmation, memory, latency = summary["confirmation_ms"], summary["memory_mib"], summary["latency_us"]
+    print(f"{summary['reloads']} reloads in {summary['seconds']:.1f} s, each confirmed "
+          f"(median {confirmation['median']:.1f} ms, slowest {confirmation['max']:.1f} ms from signal to confirmation), "
+          f"pid {pid} throughout")
+    print(f"{summary['connections']} connections at {summary['rate']:.0f}/s: {summary['lost']} lost, "
+          f"{summary['misrouted']} misrouted, {summary['stale']} stale, {summary['corrupt']} corrupt; "
+          f"p99 {latency['p99']:.0f} us, slowest {latency['max'] / 1e3:.1f} ms, "
+          f"across at most {summary['generations_max']} reloads")
+    print(f"resident memory, MiB: {memory['before']:.1f} before, {memory['settled']:.1f} after the first reloads, "
+          f"{memory['end']:.1f} at the end ({memory['end'] - memory['settled']:+.1f})")
+    for line in summary["wrong"]:
+        print("WRONG:", line)
 
 
 def main():
@@ -193,21 +223,19 @@ def main():
         raise Failed("--reloads: at least 1")
     harness.exit_on_signals()
     harness.build_peers()
-    tracking = harness.ConnectionTracking()
+    tracking = machine.ConnectionTracking()
     tracking.prepare()
     storm = Storm(options)
     storm.start()
     report, memory, settled, unconfirmed, took = storm.run()
 
     wrong = []
-    done = len(storm.reload_times)
-    times = sorted(storm.reload_times)
     if unconfirmed is not None:
         wrong.append(f"reload {unconfirmed} was not seen to take effect within 10 s; the log ends:\n    "
                      + "\n    ".join(storm.log.tail[-8:]))
     if storm.router.poll() is not None:
         wrong.append(f"the process ended with status {storm.router.returncode}")
-    elif sorted(harness.tree(storm.router.pid)) != storm.members:
+    elif sorted(machine.tree(storm.router.pid)) != storm.members:
         wrong.append("processes were replaced")
     for key in ("lost", "misrouted", "stale", "corrupt"):
         if report[key]:
@@ -220,21 +248,13 @@ def main():
     if tracking.overflowed():
         wrong.append("the connection tracking table overflowed: the run proves nothing; raise nf_conntrack_max")
 
-    print(f"{done} reloads in {took:.1f} s, each confirmed (median {times[done // 2] * 1e3 if times else 0:.1f} ms, "
-          f"slowest {times[-1] * 1e3 if times else 0:.1f} ms from signal to confirmation), "
-          f"pid {storm.router.pid} throughout")
-    print(f"{report['ok']} connections at {report['rate']:.0f}/s: {report['lost']} lost, {report['misrouted']} misrouted, "
-          f"{report['stale']} stale, {report['corrupt']} corrupt; p99 {report['latency_us']['p99']:.0f} us, "
-          f"slowest {report['latency_us']['max'] / 1e3:.1f} ms, across at most {report['generations_max']} reloads")
-    print("resident memory, MiB: " + f"{memory[0] / 2**20:.1f} before, {settled / 2**20:.1f} after the first reloads, "
-          f"{memory[-1] / 2**20:.1f} at the end ({growth:+.1f})")
-    for line in wrong:
-        print("WRONG:", line)
+    summary = summarise(options, storm, report, memory, settled, took, wrong)
+    tell(summary, storm.router.pid)
     harness.check_backend(storm.backend, options.backends, storm.backend_port)
     if options.output:
         with open(options.output, "w") as file:
-            json.dump({"machine": harness.machine(), "load": report, "memory": memory, "reload_seconds": storm.reload_times,
-                       "wrong": wrong}, file, indent=1)
+            json.dump({"summary": summary, "machine": machine.facts(), "load": report, "memory": memory,
+                       "reload_seconds": storm.reload_times}, file, indent=1)
     return 1 if wrong else 0
 
 

@@ -84,7 +84,9 @@ enum RoutesBenchmark {
     }
 
     /// Nanoseconds of one look-up with route and target, over names in random order.
-    private static func lookupNanoseconds(_ image: [UInt8], _ routeCount: Int, _ kind: RouteMatch.Kind)
+    private static func lookupNanoseconds(
+        _ image: [UInt8], _ routeCount: Int, _ kind: RouteMatch.Kind
+    )
         -> Double
     {
         // The names lie one after the other, so that reading them costs the same for every table size.

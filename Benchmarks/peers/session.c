@@ -14,36 +14,6 @@ struct settings settings;
 const char *const outcomeNames[OUTCOMES] = {"ok",      "refused", "reset",     "truncated", "alert",
                                             "timeout", "corrupt", "misrouted", "stale",     "closed"};
 
-static size_t bucketOf(uint64_t microseconds) {
-    if (microseconds < 64) return (size_t)microseconds;
-    unsigned shift = 63 - (unsigned)__builtin_clzll(microseconds) - 5; // leaves 32..63
-    size_t bucket = 32 * shift + (microseconds >> shift);
-    return bucket < BUCKETS ? bucket : BUCKETS - 1;
-}
-
-void histogramAdd(struct histogram *histogram, uint64_t nanoseconds) {
-    histogram->count[bucketOf(nanoseconds / 1000)]++;
-    histogram->total++;
-    if (nanoseconds > histogram->max) histogram->max = nanoseconds;
-}
-
-void histogramMerge(struct histogram *into, const struct histogram *from) {
-    for (size_t bucket = 0; bucket < BUCKETS; bucket++) into->count[bucket] += from->count[bucket];
-    into->total += from->total;
-    if (from->max > into->max) into->max = from->max;
-}
-
-double histogramAt(const struct histogram *histogram, double fraction) {
-    uint64_t seen = 0;
-    for (size_t bucket = 0; bucket < BUCKETS; bucket++) {
-        seen += histogram->count[bucket];
-        if (seen == 0 || (double)seen < fraction * (double)histogram->total) continue;
-        if (bucket < 64) return (double)bucket;
-        return (double)((bucket % 32 + 32) << (bucket / 32 - 1));
-    }
-    return 0;
-}
-
 static void nameOf(const struct session *session, char into[256]) {
     if (settings.name) snprintf(into, 256, "%s", settings.name);
     else snprintf(into, 256, "site%u.example", session->nameIndex);
@@ -142,7 +112,11 @@ static void sendHello(struct worker *worker, struct session *session) {
         // Nothing is to be read: a silent client. Only the end of the connection will be noticed.
         hold(worker, session);
     } else {
-        session->nextByteAt = nowNs() + (uint64_t)(settings.interval * 1e9);
+        // Clients that started together would stay in step: their bytes would come in one burst an interval, and the
+        // others would wait for the burst and not for the router. A first pause of its own spreads them.
+        double spread = (double)((session->serial * 0x9e3779b97f4a7c15u) >> 11) / (double)(1ull << 53);
+        double pause = session->helloSent > 1 ? 1 : spread;
+        session->nextByteAt = nowNs() + (uint64_t)(pause * settings.interval * 1e9);
     }
 }
 

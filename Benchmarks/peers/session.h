@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "histogram.h"
 #include "support.h"
 #include "wire.h"
 
@@ -25,16 +26,6 @@ enum outcome {
     OUTCOMES,
 };
 extern const char *const outcomeNames[OUTCOMES];
-
-// Latencies in microseconds, 32 buckets for each power of two: at most 3 % off, and merged by addition.
-enum { BUCKETS = 32 * 40 };
-struct histogram {
-    uint64_t count[BUCKETS];
-    uint64_t total, max;
-};
-void histogramAdd(struct histogram *histogram, uint64_t nanoseconds);
-void histogramMerge(struct histogram *into, const struct histogram *from);
-double histogramAt(const struct histogram *histogram, double fraction); // microseconds
 
 struct settings {
     enum work work;

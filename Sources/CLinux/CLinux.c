@@ -1,5 +1,42 @@
-// The target is its header; this file makes it one that the package manager can build.
+// What needs the GNU extensions of the C library; see the header.
+#define _GNU_SOURCE 1
+
 #include "CLinux.h"
+
+int clinux_accept(int listener) {
+    return (int)CLINUX_RESULT(accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+long clinux_splice(int from, int to, size_t count) {
+    return CLINUX_RESULT(splice(from, NULL, to, NULL, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
+}
+
+int clinux_pipe(int ends[2]) { return (int)CLINUX_RESULT(pipe2(ends, O_NONBLOCK | O_CLOEXEC)); }
+
+int clinux_set_pipe_size(int descriptor, int bytes) {
+    return (int)CLINUX_RESULT(fcntl(descriptor, F_SETPIPE_SZ, bytes));
+}
+
+int clinux_processor_count(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) < 0) return 1;
+    return CPU_COUNT(&set);
+}
+
+int clinux_become_user(const char *name) {
+    errno = 0;
+    struct passwd *user = getpwnam(name);
+    if (user == NULL) return errno == 0 ? -ENOENT : -errno;
+    if (geteuid() == user->pw_uid) return 0;
+    if (initgroups(name, user->pw_gid) < 0) return -errno;
+    if (setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0) return -errno;
+    if (setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0) return -errno;
+    return (int)CLINUX_RESULT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+int clinux_replace_descriptor(int descriptor, int other) {
+    return (int)CLINUX_RESULT(dup3(other, descriptor, O_CLOEXEC));
+}
 
 // Here and not in the header: it has a variable, because glob does not give its callback any context.
 static _Thread_local int glob_failure;

@@ -1,6 +1,7 @@
 import Wire
 
-/// The answers that a worker gives of its own accord. They are prepared at start, in one buffer that is never given back.
+/// The answers that a worker gives of its own accord. They are prepared at start, in one buffer that is never
+/// given back.
 struct FixedAnswers: BitwiseCopyable {
     private let buffer: BufferIndex
     private let alertCount: UInt32
@@ -9,7 +10,8 @@ struct FixedAnswers: BitwiseCopyable {
     init<Backend: IOBackend & ~Copyable>(in backend: inout Backend) {
         var bytes: [UInt8] = []
         for alert in TLSAlert.allCases {
-            precondition(bytes.count == Int(Self.place(of: alert)) * TLSAlert.recordBytes, "alerts lie in their order")
+            precondition(
+                bytes.count == Int(Self.place(of: alert)) * TLSAlert.recordBytes, "alerts lie in their order")
             let record = alert.record
             for index in record.indices { bytes.append(record[index]) }
         }

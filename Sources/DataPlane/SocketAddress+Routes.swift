@@ -19,11 +19,14 @@ extension SocketAddress {
         }
     }
 
-    /// The IP address and port; nil for a unix socket. An IPv4 client of an IPv6 listener has an IPv4 address.
+    /// The IP address and port; nil for a unix socket. An IPv4 client of an IPv6 listener has an IPv4
+    /// address.
     package var endpoint: IPEndpoint? {
         guard pathByteCount == 0, family != 0 else { return nil }
         let (high, low) = ipHalves
-        guard high == 0, low >> 32 == 0xffff else { return IPEndpoint(address: .v6(high: high, low: low), port: port) }
+        guard high == 0, low >> 32 == 0xffff else {
+            return IPEndpoint(address: .v6(high: high, low: low), port: port)
+        }
         return IPEndpoint(address: .v4(UInt32(truncatingIfNeeded: low)), port: port)
     }
 }

@@ -25,8 +25,8 @@ extension Worker where Backend: ~Copyable {
         }
     }
 
-    /// Ends a session: cancels what is in flight, and closes when that has come back. Does nothing to a session that is
-    /// ending already, or to a free slot.
+    /// Ends a session: cancels what is in flight, and closes when that has come back. Does nothing to a
+    /// session that is ending already, or to a free slot.
     mutating func end(_ slot: Int, _ ending: Ending) {
         guard sessions[slot].phase != .free, sessions[slot].phase != .closing else { return }
         leaveParked(slot)
@@ -53,8 +53,8 @@ extension Worker where Backend: ~Copyable {
         if sessions[slot].inFlight == 0 { close(slot) }
     }
 
-    /// What an operation moved although its session was ending already: bytes that were sent count, bytes that were
-    /// received are lost, and the side that misses them must not take it for the whole.
+    /// What an operation moved although its session was ending already: bytes that were sent count, bytes
+    /// that were received are lost, and the side that misses them must not take it for the whole.
     private mutating func noteLast(_ slot: Int, _ completion: Completion) {
         guard completion.result > 0 else { return }
         let other = completion.token.side.other

@@ -51,8 +51,8 @@ extension Worker where Backend: ~Copyable {
 
     // MARK: Refusing
 
-    /// Answers with a few fixed bytes and ends. What the client still sends is read first: a close with unread bytes would
-    /// be a reset, and the client might never see the answer.
+    /// Answers with a few fixed bytes and ends. What the client still sends is read first: a close with
+    /// unread bytes would be a reset, and the client might never see the answer.
     @inline(never)
     mutating func refuse(_ slot: Int, _ ending: Ending, _ answer: BufferSlice, _ counter: Counter) {
         count.add(counter)
@@ -82,7 +82,9 @@ extension Worker where Backend: ~Copyable {
             sessions[slot].directions[1].pending -= sentCount
             guard sessions[slot].directions[1].pending == 0 else {
                 sessions[slot].inFlight += 1
-                let (offset, count) = (sessions[slot].directions[1].offset, sessions[slot].directions[1].pending)
+                let (offset, count) = (
+                    sessions[slot].directions[1].offset, sessions[slot].directions[1].pending
+                )
                 backend.send(sessions[slot].client, answers.rest(offset: offset, count: count))
                 return
             }
@@ -99,4 +101,3 @@ extension Worker where Backend: ~Copyable {
         backend.receive(sessions[slot].client, appendingTo: BufferSlice())
     }
 }
-

@@ -113,7 +113,8 @@ extension Worker where Backend: ~Copyable {
         }
     }
 
-    /// Moves bytes through a pipe until a socket has no more, or takes no more, or others should have their turn.
+    /// Moves bytes through a pipe until a socket has no more, or takes no more, or others should have their
+    /// turn.
     @inline(never)
     private mutating func pumpBulk(_ slot: Int, _ source: Side) {
         let index = Int(source.rawValue)
@@ -150,7 +151,8 @@ extension Worker where Backend: ~Copyable {
             }
             sessions[slot].directions[index].pipe = pipe
         }
-        let result = backend.fill(sessions[slot].directions[index].pipe, from: sessions[slot].descriptor(source))
+        let result = backend.fill(
+            sessions[slot].directions[index].pipe, from: sessions[slot].descriptor(source))
         if result > 0 {
             sessions[slot].directions[index].noteFilled(UInt32(truncatingIfNeeded: result))
             noteProgress(slot)
@@ -166,7 +168,11 @@ extension Worker where Backend: ~Copyable {
             return true
         }
         releasePipe(slot, source)
-        if sessions[slot].directions[index].isBulk { wait(slot, source, for: .readable) } else { pump(slot, source) }
+        if sessions[slot].directions[index].isBulk {
+            wait(slot, source, for: .readable)
+        } else {
+            pump(slot, source)
+        }
         return false
     }
 
@@ -216,8 +222,8 @@ extension Worker where Backend: ~Copyable {
         noteProgress(slot)
     }
 
-    /// The side that a direction leads to takes no more. What it still has to say is read; then its end is passed on, as a
-    /// reset.
+    /// The side that a direction leads to takes no more. What it still has to say is read; then its end is
+    /// passed on, as a reset.
     @inline(never)
     private mutating func sinkFailed(_ slot: Int, _ source: Side) {
         let index = Int(source.rawValue)
@@ -230,7 +236,9 @@ extension Worker where Backend: ~Copyable {
             return
         }
         noteProgress(slot)
-        if sessions[slot].directions[1 - index].end == .ended { sessions[slot].directions[1 - index].end = .broken }
+        if sessions[slot].directions[1 - index].end == .ended {
+            sessions[slot].directions[1 - index].end = .broken
+        }
         pump(slot, source.other)
     }
 
@@ -253,8 +261,8 @@ extension Worker where Backend: ~Copyable {
         noteProgress(slot)
     }
 
-    /// A socket failed while nothing was in flight on it: its direction is blocked by the other side. The session gets the
-    /// time of a half-closed one to deliver what it has.
+    /// A socket failed while nothing was in flight on it: its direction is blocked by the other side. The
+    /// session gets the time of a half-closed one to deliver what it has, or less if its deadline is closer.
     @inline(never)
     private mutating func faulted(_ slot: Int, _ side: Side) {
         guard sessions[slot].phase == .relaying else {
@@ -263,12 +271,12 @@ extension Worker where Backend: ~Copyable {
             return
         }
         sessions[slot].broken.insert(Sides(side))
-        timers.set(slot, dueNanoseconds: backend.nowNanoseconds + settings.halfCloseNanoseconds)
+        timers.hasten(slot, dueNanoseconds: backend.nowNanoseconds + settings.halfCloseNanoseconds)
     }
 }
 
-/// Ends the process: an invariant of ours is broken. Not `Never`, so that callers do not carry the code that would take
-/// the worker apart first.
+/// Ends the process: an invariant of ours is broken. Not `Never`, so that callers do not carry the code that
+/// would take the worker apart first.
 @inline(never)
 private func broken(_ invariant: StaticString) {
     precondition(invariant.utf8CodeUnitCount == 0, "an invariant is broken")

@@ -4,15 +4,16 @@ import Routes
 import Wire
 
 extension Worker where Backend: ~Copyable {
-    /// Looks a session's name up in the table of now, and goes where the route says. Called when the hello is whole, and
-    /// again for parked sessions when there is a new table.
+    /// Looks a session's name up in the table of now, and goes where the route says. Called when the hello is
+    /// whole, and again for parked sessions when there is a new table.
     mutating func route(_ slot: Int) {
         let match = findRoute(slot)
         sessions[slot].match = match.kind
         guard match.kind != .none else {
             let hasName = sessions[slot].label != .none
             refuse(
-                slot, hasName ? .unknownName : .noName, answers[hasName ? .unrecognizedName : .missingExtension],
+                slot, hasName ? .unknownName : .noName,
+                answers[hasName ? .unrecognizedName : .missingExtension],
                 .rejected)
             return
         }
@@ -61,7 +62,8 @@ extension Worker where Backend: ~Copyable {
                 timers.set(slot, dueNanoseconds: backend.nowNanoseconds + settings.connectNanoseconds)
                 return
             }
-            // No descriptor, or no memory: that is not the target's fault, and another one would fare no better.
+            // No descriptor, or no memory: that is not the target's fault, and another one would fare no
+            // better.
             count.add(.descriptorsExhausted)
             if sessions[slot].target >= 0 { targets.end(Int(sessions[slot].target)) }
             sessions[slot].target = -1
@@ -78,7 +80,9 @@ extension Worker where Backend: ~Copyable {
             for place in 0..<route.targetCount {
                 let target = RouteImage.target(route.targetStart + UInt32(place), in: table.image)
                 let address = SocketAddress(target.address, in: table.image)
-                if targets.isResting(address, nowNanoseconds: backend.nowNanoseconds) { resting.insert(place) }
+                if targets.isResting(address, nowNanoseconds: backend.nowNanoseconds) {
+                    resting.insert(place)
+                }
             }
         }
         if let place = chooseTarget(slot, route, skipping: tried.union(resting)) { return place }
@@ -91,7 +95,8 @@ extension Worker where Backend: ~Copyable {
             return RouteImage.chooseWeighted(route, in: table.image, random: nextRandom(), skipping: skipping)
         case .least:
             let random = nextRandom()
-            return RouteImage.chooseLeast(route, in: table.image, random: random, skipping: skipping) { place in
+            return RouteImage.chooseLeast(route, in: table.image, random: random, skipping: skipping) {
+                place in
                 let target = RouteImage.target(route.targetStart + UInt32(place), in: table.image)
                 return targets.sessionCount(SocketAddress(target.address, in: table.image))
             }

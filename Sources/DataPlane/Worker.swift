@@ -38,11 +38,12 @@ package struct WorkerLinks: Sendable {
     }
 }
 
-/// One thread's share of the edge: its sessions from accept to close, on a backend of its own. It shares nothing with
-/// other workers but counters by source, and hears from the control thread by its mailbox only.
+/// One thread's share of the edge: its sessions from accept to close, on a backend of its own. It shares
+/// nothing with other workers but counters by source, and hears from the control thread by its mailbox only.
 ///
-/// The loop: wait for completions, step the session that each belongs to, look at the timers, wait again. Nothing in it
-/// allocates, locks or logs to a descriptor; that is what `TidyTests` and the binary checks hold it to.
+/// The loop: wait for completions, step the session that each belongs to, look at the timers, wait again.
+/// Nothing in it allocates, locks or logs to a descriptor; that is what `TidyTests` and the binary checks
+/// hold it to.
 package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
     package var backend: Backend
     var sessions: Slab<Session>
@@ -174,7 +175,9 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         if sessions.count > 0 || quietTicks < 4 { sooner(nextTickNanoseconds) }
         if acceptRetryNanoseconds != 0 { sooner(acceptRetryNanoseconds) }
         // Once that time is over all sessions are ending, and what they wait for wakes the worker.
-        if case .draining(let untilNanoseconds) = state, untilNanoseconds > nowNanoseconds { sooner(untilNanoseconds) }
+        if case .draining(let untilNanoseconds) = state, untilNanoseconds > nowNanoseconds {
+            sooner(untilNanoseconds)
+        }
         return wait
     }
 
@@ -251,7 +254,9 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
 
     private mutating func discardCompletions() {
         while let completion = backend.nextCompletion() {
-            if completion.token.kind == .accept, completion.result >= 0 { backend.close(completion.result, reset: true) }
+            if completion.token.kind == .accept, completion.result >= 0 {
+                backend.close(completion.result, reset: true)
+            }
         }
     }
 }

@@ -10,8 +10,9 @@ struct OpenedListener {
 }
 
 extension Edge {
-    /// SIGHUP: reads everything anew. With any error nothing changes, and the log says why; else the workers get the new
-    /// table and settings, new listeners are opened and those that are gone are closed. Sessions are not touched.
+    /// SIGHUP: reads everything anew. With any error nothing changes, and the log says why; else the workers
+    /// get the new table and settings, new listeners are opened and those that are gone are closed. Sessions
+    /// are not touched.
     mutating func reload() {
         do throws(InvalidConfiguration) {
             let next = try LoadedConfiguration.load(path, seed: seed)
@@ -29,7 +30,8 @@ extension Edge {
 
     private mutating func replace(by next: LoadedConfiguration, closing closed: [Listener]) {
         let changes = RouteChanges(from: current.table.image, to: next.table.image)
-        // The old table is held until no worker uses it, so that it is this thread that gives its memory back.
+        // The old table is held until no worker uses it, so that it is this thread that gives its memory
+        // back.
         let previous = current
         current = next
         let settings = WorkerSettings(next.configuration, workers: limits.workers)
@@ -48,8 +50,8 @@ extension Edge {
         log.write(.info, "reloaded \(summary(of: next)) \(text(of: changes))")
     }
 
-    /// Waits until every worker has acted on the message with its number, at most for some seconds; whether all have.
-    /// A worker that does not answer keeps the old table alive by itself.
+    /// Waits until every worker has acted on the message with its number, at most for some seconds; whether
+    /// all have. A worker that does not answer keeps the old table alive by itself.
     @discardableResult
     func waitForWorkers(_ numbers: [Int]) -> Bool {
         let start = monotonicNanoseconds()
@@ -92,8 +94,10 @@ extension Edge {
             let more = names.count > names.examples.count ? ",…" : ""
             return "\(word)=\(names.count)(\(names.examples.joined(separator: ","))\(more))"
         }
-        return [part("added", changes.added), part("removed", changes.removed), part("changed", changes.changed)]
-            .joined(separator: " ")
+        return [
+            part("added", changes.added), part("removed", changes.removed), part("changed", changes.changed),
+        ]
+        .joined(separator: " ")
     }
 
     // MARK: Listeners
@@ -105,18 +109,22 @@ extension Edge {
         for listener in listeners {
             var descriptors: [Int32] = []
             do throws(Errno) {
-                // Two processes of one user may share a port by SO_REUSEPORT: an edge started twice by mistake would
-                // take half of the connections and nobody would know why.
+                // Two processes of one user may share a port by SO_REUSEPORT: an edge started twice by
+                // mistake would take half of the connections and nobody would know why.
                 try checkUnused(SocketAddress(listener.endpoint))
                 for _ in 0..<limits.workers {
                     descriptors.append(
-                        try listen(on: SocketAddress(listener.endpoint), userTimeoutMilliseconds: userMilliseconds))
+                        try listen(
+                            on: SocketAddress(listener.endpoint), userTimeoutMilliseconds: userMilliseconds))
                 }
             } catch {
                 for descriptor in descriptors + opened.flatMap(\.descriptors) { closeDescriptor(descriptor) }
                 let column = listener.place.start - listener.place.lineStart + 1
                 throw InvalidConfiguration(
-                    text: "\(path):\(listener.place.line):\(column): error: \(listener.endpoint) cannot be bound: \(error)")
+                    text:
+                        "\(path):\(listener.place.line):\(column): error: "
+                        + "\(listener.endpoint) cannot be bound: \(error)"
+                )
             }
             opened.append(OpenedListener(listener: listener, descriptors: descriptors))
         }

@@ -1,12 +1,11 @@
-import CLinux
 import DataPlane
 import Linux
 import Routes
 
 /// The edge process: reads the configuration, starts the workers, and then waits for signals.
 ///
-/// It runs on the main thread, which carries no traffic. Whatever it does, files that are slow to read or a table that
-/// takes a second to compile, the workers go on.
+/// It runs on the main thread, which carries no traffic. Whatever it does, files that are slow to read or a
+/// table that takes a second to compile, the workers go on.
 package struct Edge: ~Copyable {
     /// The configuration file, as it was given.
     let path: String
@@ -16,17 +15,14 @@ package struct Edge: ~Copyable {
     var current: LoadedConfiguration
     let limits: Limits
     var workers: [WorkerHandle] = []
-    /// The listeners' numbers in the workers, by address. A number stays its address's when the listener is closed:
-    /// sessions that came in there are logged with it at their end.
+    /// The listeners' numbers in the workers, by address. A number stays its address's when the listener is
+    /// closed: sessions that came in there are logged with it at their end.
     var listenerIndexes: [IPEndpoint: UInt32] = [:]
     private let sources: SourceCounters
     private let parkedSources: SourceCounters
     let signals: SignalReader
     var reloads = 0
     var failedReloads = 0
-
-    /// Signals that the edge answers to.
-    private static let handledSignals = [SIGHUP, SIGTERM, SIGINT]
 
     /// Checks the configuration and binds every port; nothing is served yet.
     package init(configurationPath: String) throws(InvalidConfiguration) {
@@ -41,7 +37,7 @@ package struct Edge: ~Copyable {
             return log
         }
         let signals = try Self.naming("the signals", of: configurationPath) { () throws(Errno) in
-            try SignalReader(Self.handledSignals)
+            try SignalReader()
         }
         self.init(
             path: configurationPath, log: log, seed: seed, current: loaded, limits: limits, signals: signals)
@@ -94,8 +90,9 @@ package struct Edge: ~Copyable {
             do throws(Errno) {
                 try becomeUser(user)
             } catch {
-                let reason = error.number == ENOENT ? "there is no such user" : "\(error)"
-                throw InvalidConfiguration(text: "\(path): error: the edge cannot start: user \(user): \(reason)")
+                let reason = error == .noEntry ? "there is no such user" : "\(error)"
+                throw InvalidConfiguration(
+                    text: "\(path): error: the edge cannot start: user \(user): \(reason)")
             }
         }
         do throws(Errno) {
@@ -119,13 +116,17 @@ package struct Edge: ~Copyable {
         log.write(
             .info,
             "switchyard \(Version.text) pid=\(processIdentifier()) workers=\(limits.workers) io=epoll "
-                + "connections=\(limits.sessionsPerWorker * limits.workers) descriptors=\(limits.descriptorsMax)")
+                + "connections=\(limits.sessionsPerWorker * limits.workers) "
+                + "descriptors=\(limits.descriptorsMax)"
+        )
     }
 
     /// One line on what was loaded.
     func summary(of loaded: LoadedConfiguration) -> String {
         let listeners = loaded.configuration.listeners.map(\.endpoint.description).joined(separator: ",")
-        return "listeners=\(listeners) files=\(loaded.fileCount) routes=\(loaded.routeCount) names=\(loaded.nameCount) "
+        return
+            "listeners=\(listeners) files=\(loaded.fileCount) "
+            + "routes=\(loaded.routeCount) names=\(loaded.nameCount) "
             + "table=\(loaded.table.byteCount)B load=\(loaded.loadNanoseconds / 1_000_000)ms"
     }
 
@@ -140,8 +141,10 @@ package struct Edge: ~Copyable {
             let start = WorkerStart(
                 limits: limits, table: current.table,
                 settings: WorkerSettings(current.configuration, workers: limits.workers),
-                userTimeoutMilliseconds: Int32(clamping: current.configuration.timeouts.userMilliseconds), links: links,
-                shared: WorkerShared(sources: sources, parkedSources: parkedSources, randomSeed: randomBits() | 1))
+                userTimeoutMilliseconds: Int32(clamping: current.configuration.timeouts.userMilliseconds),
+                links: links,
+                shared: WorkerShared(
+                    sources: sources, parkedSources: parkedSources, randomSeed: randomBits() | 1))
             let log = log
             try startThread("worker-\(number)") {
                 do throws(Errno) {
@@ -159,26 +162,28 @@ package struct Edge: ~Copyable {
     private mutating func serve() -> Int32 {
         while true {
             switch signals.next(waitingMilliseconds: -1) {
-            case SIGHUP: reload()
-            case SIGTERM:
+            case .hangUp: reload()
+            case .terminate:
                 drain()
                 return 0
-            case SIGINT:
+            case .interrupt:
                 stop("interrupted")
                 return 0
-            default: break
+            case nil: break
             }
         }
     }
 
-    /// Closes the listeners, and waits for the sessions to end, up to the drain timeout. SIGINT or a second SIGTERM
-    /// ends the wait.
+    /// Closes the listeners, and waits for the sessions to end, up to the drain timeout. SIGINT or a second
+    /// SIGTERM ends the wait.
     private mutating func drain() {
         let milliseconds = current.configuration.timeouts.drainMilliseconds
         log.write(.info, "draining sessions=\(sessionCount) for at most \(milliseconds)ms")
-        for worker in workers { worker.links.mailbox.send(.drain(nanoseconds: UInt64(milliseconds) * 1_000_000)) }
+        for worker in workers {
+            worker.links.mailbox.send(.drain(nanoseconds: UInt64(milliseconds) * 1_000_000))
+        }
         while !workers.allSatisfy(\.isFinished) {
-            guard let signal = signals.next(waitingMilliseconds: 20), signal != SIGHUP else { continue }
+            guard let signal = signals.next(waitingMilliseconds: 20), signal != .hangUp else { continue }
             stop("stopped while draining")
             return
         }
@@ -204,6 +209,7 @@ package struct Edge: ~Copyable {
 
     /// What all workers have counted, but for zeros.
     private var counts: String {
-        Counter.allCases.map { ($0, sum($0)) }.filter { $0.1 != 0 }.map { "\($0.0)=\($0.1)" }.joined(separator: " ")
+        Counter.allCases.map { ($0, sum($0)) }.filter { $0.1 != 0 }.map { "\($0.0)=\($0.1)" }.joined(
+            separator: " ")
     }
 }

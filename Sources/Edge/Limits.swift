@@ -13,7 +13,8 @@ package struct Limits: Equatable, Sendable {
     /// What the operator should know: a limit that had to be lowered.
     package var warnings: [String] = []
 
-    /// Descriptors that are neither a session's nor a pipe's: listeners, epoll, the log, the routes being read.
+    /// Descriptors that are neither a session's nor a pipe's: listeners, epoll, the log, the routes being
+    /// read.
     static let descriptorsReserved = 64
     /// A session has a client and an origin.
     static let descriptorsPerSession = 2
@@ -35,18 +36,21 @@ package struct Limits: Equatable, Sendable {
         let listeners = configuration.listeners.count
         let perWorker = max(0, descriptorsMax - Self.descriptorsReserved) / workers - listeners - 4
         // s sessions need 2 s descriptors and s / 16 pipes, which is s / 8 descriptors.
-        let possible = perWorker * Self.sessionsPerPipe
+        let possible =
+            perWorker * Self.sessionsPerPipe
             / (Self.descriptorsPerSession * Self.sessionsPerPipe + Self.descriptorsPerPipe)
         sessionsPerWorker = max(1, min(wanted, possible))
         pipesPerWorker = min(Self.pipesPerWorkerMax, max(1, sessionsPerWorker / Self.sessionsPerPipe))
         if possible < wanted {
             warnings.append(
-                "limit connections=\(configuration.limits.connections) needs more descriptors than this process may "
+                "limit connections=\(configuration.limits.connections) "
+                    + "needs more descriptors than this process may "
                     + "have (\(descriptorsMax)): \(sessionsPerWorker * workers) connections at most; "
                     + "raise LimitNOFILE= in the unit, or ulimit -n")
         }
         if Int(configuration.limits.helloBytes) > Self.helloBytesMax {
-            warnings.append("limit hello=\(configuration.limits.helloBytes) is lowered to \(Self.helloBytesMax) bytes")
+            warnings.append(
+                "limit hello=\(configuration.limits.helloBytes) is lowered to \(Self.helloBytesMax) bytes")
         }
     }
 }

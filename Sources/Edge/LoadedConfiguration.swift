@@ -26,7 +26,9 @@ package struct InvalidConfiguration: Error {
 
 extension LoadedConfiguration {
     /// Reads a configuration file and the routes files that it names. All errors are reported together.
-    package static func load(_ path: String, seed: HashSeed) throws(InvalidConfiguration) -> LoadedConfiguration {
+    package static func load(
+        _ path: String, seed: HashSeed
+    ) throws(InvalidConfiguration) -> LoadedConfiguration {
         let start = monotonicNanoseconds()
         let file = try readSource(path)
         let configuration: Configuration
@@ -48,7 +50,8 @@ extension LoadedConfiguration {
             guard refusals.isEmpty else { throw InvalidSource(diagnostics: DiagnosticList()) }
             // Allowed, for a start; after a reload it is the sign of a pattern that fits no more.
             let emptiness =
-                compiled.routeCount == 0 ? ["\(path): warning: there is no route: every hello is refused"] : []
+                compiled.routeCount == 0
+                ? ["\(path): warning: there is no route: every hello is refused"] : []
             let texts = (warnings.rendered.isEmpty ? [] : [warnings.rendered]) + emptiness
             return LoadedConfiguration(
                 configuration: configuration, table: table,
@@ -56,7 +59,8 @@ extension LoadedConfiguration {
                 warnings: texts.joined(separator: "\n"), loadNanoseconds: monotonicNanoseconds() - start)
         } catch {
             let text = error.diagnostics.rendered
-            throw InvalidConfiguration(text: (refusals + (text.isEmpty ? [] : [text])).joined(separator: "\n"))
+            throw InvalidConfiguration(
+                text: (refusals + (text.isEmpty ? [] : [text])).joined(separator: "\n"))
         }
     }
 
@@ -76,7 +80,8 @@ extension LoadedConfiguration {
         var seen: Set<String> = []
         for pattern in configuration.routes {
             let resolved = file.resolve(pattern.pattern)
-            let place = "\(file.path):\(pattern.place.line):\(pattern.place.start - pattern.place.lineStart + 1)"
+            let place =
+                "\(file.path):\(pattern.place.line):\(pattern.place.start - pattern.place.lineStart + 1)"
             let paths: [String]
             do {
                 paths = try expandPattern(resolved)
@@ -98,7 +103,8 @@ extension Edge {
         let seed = HashSeed(first: randomBits(), second: randomBits())
         let loaded = try LoadedConfiguration.load(path, seed: seed)
         return (loaded.warnings.isEmpty ? "" : loaded.warnings + "\n")
-            + "\(path): ok: \(loaded.configuration.listeners.count) listeners, \(loaded.fileCount) routes files, "
+            + "\(path): ok: \(loaded.configuration.listeners.count) listeners, "
+            + "\(loaded.fileCount) routes files, "
             + "\(loaded.routeCount) routes, \(loaded.nameCount) names\n"
     }
 }

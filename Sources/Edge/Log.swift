@@ -3,8 +3,8 @@ import Linux
 import Routes
 import Synchronization
 
-/// Where the edge's lines go: those of the control thread and, through their rings, those of the workers. One thread
-/// writes; it alone waits when the reader is slow.
+/// Where the edge's lines go: those of the control thread and, through their rings, those of the workers. One
+/// thread writes; it alone waits when the reader is slow.
 final class Log: Sendable {
     /// Rung when there are lines.
     let bell: LogBell
@@ -32,26 +32,29 @@ final class Log: Sendable {
         }
     }
 
-    /// Writes what there is now. For the log's thread alone: it may wait for its reader for ever, and holds no lock
-    /// meanwhile.
+    /// Writes what there is now. For the log's thread alone: it may wait for its reader for ever, and holds
+    /// no lock meanwhile.
     private func drain() {
         let rings = rings.withLock { $0 }
         for ring in rings { _ = ring.drain(to: descriptor) }
     }
 
-    /// Waits until what there is now is written, for the end of the process; not for long, because a reader that has
-    /// stopped reading must not keep the edge from ending.
+    /// Waits until what there is now is written, for the end of the process; not for long, because a reader
+    /// that has stopped reading must not keep the edge from ending.
     func flush() {
         bell.ring()
         let rings = rings.withLock { $0 }
         let start = monotonicNanoseconds()
-        while !rings.allSatisfy(\.isEmpty), monotonicNanoseconds() - start < 1_000_000_000 { sleepMicroseconds(500) }
+        while !rings.allSatisfy(\.isEmpty), monotonicNanoseconds() - start < 1_000_000_000 {
+            sleepMicroseconds(500)
+        }
     }
 
     /// Takes a worker's lines, too.
     func add(_ ring: LogRing) { rings.withLock { $0.append(ring) } }
 
-    /// Goes by new settings: a file is opened anew, which is how log rotation works. On failure all stays as it was.
+    /// Goes by new settings: a file is opened anew, which is how log rotation works. On failure all stays as
+    /// it was.
     func apply(_ settings: LogSettings) throws(Errno) {
         level.withLock { $0 = settings.level }
         switch settings.destination {
@@ -60,7 +63,8 @@ final class Log: Sendable {
         }
     }
 
-    /// Adds a line of the control thread, with the time and the level in front. A text of several lines stays together.
+    /// Adds a line of the control thread, with the time and the level in front. A text of several lines stays
+    /// together.
     func write(_ severity: LogSettings.Level, _ text: String) {
         guard severity.rank >= level.withLock({ $0.rank }) else { return }
         builder.withLock { line in

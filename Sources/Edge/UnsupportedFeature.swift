@@ -1,7 +1,7 @@
 import Routes
 
-/// What the grammar knows and this version does not do yet. A configuration that asks for it is refused: an edge that
-/// quietly ignores `deny` or `proxy` is worse than one that does not start.
+/// What the grammar knows and this version does not do yet. A configuration that asks for it is refused: an
+/// edge that quietly ignores `deny` or `proxy` is worse than one that does not start.
 enum UnsupportedFeature {
     /// Diagnostics for the configuration file.
     static func all(in configuration: Configuration, file: SourceFile) -> [String] {
@@ -9,7 +9,8 @@ enum UnsupportedFeature {
         func refuse(_ place: SourcePlace?, _ what: String) {
             guard let place else { return }
             let column = place.start - place.lineStart + 1
-            found.append("\(file.path):\(place.line):\(column): error: \(what) is not built yet in this version")
+            found.append(
+                "\(file.path):\(place.line):\(column): error: \(what) is not built yet in this version")
         }
         for listener in configuration.listeners {
             if listener.kind != .tls { refuse(listener.place, "`listen \(listener.kind.rawValue)`") }
@@ -55,7 +56,10 @@ enum UnsupportedFeature {
         if options.acme != nil { names.append("acme=") }
         if options.http != .redirect { names.append("http=") }
         for name in names {
-            found.append("\(RouteImage.source(of: route, in: image)): error: `\(name)` is not built yet in this version")
+            found.append(
+                "\(RouteImage.source(of: route, in: image)): error: "
+                    + "`\(name)` is not built yet in this version"
+            )
         }
     }
 }

@@ -11,6 +11,9 @@ package struct Errno: Error, Equatable, BitwiseCopyable, CustomStringConvertible
     /// From the positive number itself.
     package init(number: Int32) { self.number = number }
 
+    /// There is no such file, user or other entry (ENOENT).
+    package static let noEntry = Errno(number: ENOENT)
+
     /// The system's own words, such as "Address already in use".
     package var description: String {
         // SAFETY: strerror's text is copied at once; only the control thread asks for it.

@@ -2,13 +2,15 @@ import CLinux
 
 /// Reads a regular file whole; at most `bytesMax` bytes, more is EFBIG.
 package func readFile(_ path: String, bytesMax: Int = 1 << 31) throws(Errno) -> [UInt8] {
-    // O_NONBLOCK: opening a FIFO would wait for somebody who writes to it. It means nothing to a regular file.
-    let descriptor = try check(unsafe clinux_open(path, O_RDONLY | O_NONBLOCK, 0))
+    // O_NONBLOCK: opening a FIFO would wait for somebody who writes to it. It means nothing to a regular
+    // file.
+    let descriptor = try openFile(path, O_RDONLY | O_NONBLOCK, mode: 0)
     defer { _ = clinux_close(descriptor) }
 
     let size = try check(clinux_file_size(descriptor))
     guard size <= bytesMax else { throw Errno(number: EFBIG) }
     var failure: Int = 0
+    // SAFETY: the closure initialises the first `count` bytes.
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
         // The file may shrink or grow while it is read; what is there within the first size is taken.
         while count < size {
@@ -29,15 +31,16 @@ package func readFile(_ path: String, bytesMax: Int = 1 << 31) throws(Errno) -> 
 /// Writes a file in one step: whoever reads it sees the old content or the new one, also after a crash.
 package func writeFileAtomically(_ path: String, _ bytes: [UInt8]) throws(Errno) {
     let temporary = path + ".new"
-    let descriptor = try check(unsafe clinux_open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0o644))
+    let descriptor = try openFile(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644)
     do throws(Errno) {
         defer { _ = clinux_close(descriptor) }
         try writeAll(descriptor, bytes)
         try check(clinux_fsync(descriptor))
     } catch {
-        unsafe _ = clinux_unlink(temporary)
+        removeFile(temporary)
         throw error
     }
+    // SAFETY: both strings end in NUL for the time of the call.
     try check(unsafe clinux_rename(temporary, path))
 }
 
@@ -59,12 +62,20 @@ package func writeAll(_ descriptor: Int32, _ bytes: [UInt8]) throws(Errno) {
 }
 
 /// Removes a file; it is no error if there is none.
-package func removeFile(_ path: String) { unsafe _ = clinux_unlink(path) }
+package func removeFile(_ path: String) {
+    // SAFETY: the string ends in NUL for the time of the call.
+    unsafe _ = clinux_unlink(path)
+}
 
-/// Opens a file to append to, made if need be, readable by its owner and group. A FIFO that nobody reads is ENXIO and not
-/// a wait; whoever writes to one that is full has to wait for it.
+/// Opens a file to append to, made if need be, readable by its owner and group. A FIFO that nobody reads is
+/// ENXIO and not a wait; whoever writes to one that is full has to wait for it.
 package func openForAppending(_ path: String) throws(Errno) -> Int32 {
-    try check(unsafe clinux_open(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK, 0o640))
+    try openFile(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK, mode: 0o640)
+}
+
+private func openFile(_ path: String, _ flags: Int32, mode: mode_t) throws(Errno) -> Int32 {
+    // SAFETY: the string ends in NUL for the time of the call.
+    try check(unsafe clinux_open(path, flags, mode))
 }
 
 /// Makes `descriptor` mean what `other` means, in one step, and closes `other`.
@@ -73,9 +84,10 @@ package func replaceDescriptor(_ descriptor: Int32, with other: Int32) throws(Er
     _ = clinux_close(other)
 }
 
-/// The files that a pattern of the shell's kind names, in the order of their names; none is no error, but a directory
-/// that cannot be read is one: it may well hold some.
+/// The files that a pattern of the shell's kind names, in the order of their names; none is no error, but a
+/// directory that cannot be read is one: it may well hold some.
 package func expandPattern(_ pattern: String) throws(Errno) -> [String] {
+    // SAFETY: glob fills the structure, and globfree takes apart what it filled.
     var result = unsafe glob_t()
     let status = unsafe clinux_glob(pattern, &result)
     defer { unsafe globfree(&result) }

@@ -10,12 +10,16 @@ package func processorCount() -> Int { max(1, Int(clinux_processor_count())) }
 package func raiseDescriptorLimit() throws(Errno) -> Int { try check(clinux_raise_descriptor_limit()) }
 
 /// Becomes another user for good, without the right to become anybody else. ENOENT: there is no such user.
-package func becomeUser(_ name: String) throws(Errno) { try check(unsafe clinux_become_user(name)) }
+package func becomeUser(_ name: String) throws(Errno) {
+    // SAFETY: the string ends in NUL for the time of the call.
+    try check(unsafe clinux_become_user(name))
+}
 
 /// Random bits from the kernel.
 package func randomBits() -> UInt64 {
     var bits: UInt64 = 0
-    // SAFETY: eight bytes are written into eight bytes. getrandom(2) cannot fail for so few, but for an early boot.
+    // SAFETY: eight bytes are written into eight bytes. getrandom(2) cannot fail for so few, but for an early
+    // boot.
     _ = unsafe clinux_random(&bits, 8)
     return bits
 }
@@ -26,30 +30,52 @@ package func exitProcess(_ status: Int32) -> Never { exit(status) }
 /// A broken pipe is an error of the write that finds it, not a signal that ends the process.
 package func ignoreBrokenPipeSignal() { clinux_ignore_sigpipe() }
 
-/// Signals that the edge reads instead of being interrupted by them.
+/// The signals that the edge answers to.
+package enum Signal: CaseIterable, Sendable {
+    /// SIGHUP: read the configuration anew.
+    case hangUp
+    /// SIGTERM: let sessions end, then exit.
+    case terminate
+    /// SIGINT: exit.
+    case interrupt
+
+    var number: Int32 {
+        switch self {
+        case .hangUp: SIGHUP
+        case .terminate: SIGTERM
+        case .interrupt: SIGINT
+        }
+    }
+}
+
+/// Reads signals, instead of being interrupted by them.
 package struct SignalReader: ~Copyable {
     private let descriptor: Int32
 
-    /// Blocks the signals for this thread and all that it starts afterwards.
-    package init(_ signals: [Int32]) throws(Errno) {
+    /// Blocks every ``Signal`` for this thread and all that it starts afterwards.
+    package init() throws(Errno) {
+        let signals = Signal.allCases.map(\.number)
+        // SAFETY: the count is the array's.
         descriptor = try check(unsafe clinux_signal_descriptor(signals, Int32(signals.count)))
     }
 
     deinit { _ = clinux_close(descriptor) }
 
     /// The next signal, or nil when none has come within so many milliseconds (-1: no limit).
-    package func next(waitingMilliseconds: Int32) -> Int32? {
+    package func next(waitingMilliseconds: Int32) -> Signal? {
         _ = clinux_wait_readable(descriptor, waitingMilliseconds)
-        let signal = clinux_read_signal(descriptor)
-        return signal > 0 ? signal : nil
+        let number = clinux_read_signal(descriptor)
+        return Signal.allCases.first { $0.number == number }
     }
 }
 
 /// Starts a thread that runs `body` and then ends. `name` has at most 15 bytes (prctl(2), PR_SET_NAME).
 package func startThread(_ name: String, _ body: @escaping @Sendable () -> Void) throws(Errno) {
+    // SAFETY: released by the thread, or below when there is none.
     let box = unsafe Unmanaged.passRetained(ThreadBody(name: name, run: body))
     var thread = pthread_t()
     var attributes = pthread_attr_t()
+    // SAFETY: the attributes are initialised before their use and destroyed after it.
     unsafe pthread_attr_init(&attributes)
     defer { unsafe pthread_attr_destroy(&attributes) }
 
@@ -64,6 +90,7 @@ package func startThread(_ name: String, _ body: @escaping @Sendable () -> Void)
             return nil
         }, box.toOpaque())
     guard failure == 0 else {
+        // SAFETY: no thread has taken the box.
         unsafe box.release()
         throw Errno(number: failure)
     }

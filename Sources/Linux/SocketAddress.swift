@@ -1,6 +1,7 @@
 import CLinux
 
-/// A socket address: IPv4 or IPv6 with a port, or the path of a unix socket. Trivial, so that it can live in a slab.
+/// A socket address: IPv4 or IPv6 with a port, or the path of a unix socket. Trivial, so that it can live in
+/// a slab.
 package struct SocketAddress: BitwiseCopyable, Sendable {
     /// The bytes of the sockaddr structure that the family, its first field, names.
     private var storage: InlineArray<14, UInt64>
@@ -44,13 +45,16 @@ package struct SocketAddress: BitwiseCopyable, Sendable {
     /// A unix socket; `path` is at most ``pathBytesMax`` bytes long and has no NUL.
     package init(path: RawSpan) {
         self.init()
-        precondition(path.byteCount > 0 && path.byteCount <= Self.pathBytesMax, "a path that sockaddr_un can hold")
+        precondition(
+            path.byteCount > 0 && path.byteCount <= Self.pathBytesMax, "a path that sockaddr_un can hold")
         length = UInt32(Self.pathOffset + path.byteCount + 1)
-        // SAFETY: the count was checked against the room behind the family; the rest is zero, so the path ends in NUL.
+        // SAFETY: the count was checked against the room behind the family; the rest is zero, so the path
+        // ends in NUL.
         unsafe withUnsafeMutableBytes(of: &storage) { target in
             unsafe target.storeBytes(of: sa_family_t(AF_UNIX), as: sa_family_t.self)
             unsafe path.withUnsafeBytes { bytes in
-                unsafe UnsafeMutableRawBufferPointer(rebasing: target[Self.pathOffset...]).copyMemory(from: bytes)
+                unsafe UnsafeMutableRawBufferPointer(rebasing: target[Self.pathOffset...]).copyMemory(
+                    from: bytes)
             }
         }
     }
@@ -82,7 +86,8 @@ package struct SocketAddress: BitwiseCopyable, Sendable {
     }
 
     private func load<Value: BitwiseCopyable>(at offset: Int, as type: Value.Type) -> Value {
-        // SAFETY: callers read fields of structures that fit the storage; the offset is checked by the buffer.
+        // SAFETY: callers read fields of structures that fit the storage; the offset is checked by the
+        // buffer.
         unsafe withUnsafeBytes(of: storage) { unsafe $0.loadUnaligned(fromByteOffset: offset, as: type) }
     }
 
@@ -94,11 +99,16 @@ package struct SocketAddress: BitwiseCopyable, Sendable {
         family == AF_INET || family == AF_INET6 ? UInt16(bigEndian: load(at: 2, as: UInt16.self)) : 0
     }
 
-    /// The IP address as two halves; an IPv4 address is mapped into IPv6 (::ffff:a.b.c.d), a unix socket is 0.
+    /// The IP address as two halves; an IPv4 address is mapped into IPv6 (::ffff:a.b.c.d), a unix socket is
+    /// 0.
     package var ipHalves: (high: UInt64, low: UInt64) {
         switch family {
         case AF_INET: (0, 0xffff_0000_0000 | UInt64(UInt32(bigEndian: load(at: 4, as: UInt32.self))))
-        case AF_INET6: (UInt64(bigEndian: load(at: 8, as: UInt64.self)), UInt64(bigEndian: load(at: 16, as: UInt64.self)))
+        case AF_INET6:
+            (
+                UInt64(bigEndian: load(at: 8, as: UInt64.self)),
+                UInt64(bigEndian: load(at: 16, as: UInt64.self))
+            )
         default: (0, 0)
         }
     }
@@ -114,7 +124,8 @@ package struct SocketAddress: BitwiseCopyable, Sendable {
 
     /// Whether both are the same address, port or path included.
     package func isSame(as other: SocketAddress) -> Bool {
-        guard length == other.length, load(at: 0, as: UInt64.self) == other.load(at: 0, as: UInt64.self) else {
+        guard length == other.length, load(at: 0, as: UInt64.self) == other.load(at: 0, as: UInt64.self)
+        else {
             return false
         }
         // IPv4 is told by the first eight bytes; the rest of sockaddr_in is padding.

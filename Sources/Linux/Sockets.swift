@@ -16,6 +16,7 @@ private func address(of descriptor: Int32, isPeer: Bool) -> SocketAddress? {
     // SAFETY: the kernel writes at most `length` bytes, and says how many an address has.
     return unsafe withUnsafeMutableBytes(of: &storage) { bytes in
         let pointer = bytes.baseAddress!
+        // SAFETY: the length is that of the storage behind the pointer.
         let result =
             if isPeer {
                 unsafe clinux_peer_address(descriptor, pointer, &length)
@@ -23,20 +24,24 @@ private func address(of descriptor: Int32, isPeer: Bool) -> SocketAddress? {
                 unsafe clinux_local_address(descriptor, pointer, &length)
             }
         guard result == 0 else { return nil }
-        return unsafe SocketAddress(kernel: UnsafeRawBufferPointer(rebasing: bytes[..<min(Int(length), bytes.count)]))
+        return unsafe SocketAddress(
+            kernel: UnsafeRawBufferPointer(rebasing: bytes[..<min(Int(length), bytes.count)]))
     }
 }
 
-/// Makes a listening socket. Connections that it gives inherit its options: no delay for small segments, keep-alive, and
-/// `userTimeoutMilliseconds` (TCP_USER_TIMEOUT: sent bytes that stay unacknowledged for so long end the connection).
-/// Every worker makes its own on the same address (SO_REUSEPORT), and the kernel spreads connections over them.
+/// Makes a listening socket. Connections that it gives inherit its options: no delay for small segments,
+/// keep-alive, and `userTimeoutMilliseconds` (TCP_USER_TIMEOUT: sent bytes that stay unacknowledged for so
+/// long end the connection). Every worker makes its own on the same address (SO_REUSEPORT), and the kernel
+/// spreads connections over them.
 package func listen(on address: SocketAddress, userTimeoutMilliseconds: Int32) throws(Errno) -> Int32 {
     let descriptor = try check(clinux_socket(address.family))
     do throws(Errno) {
         try setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
         try setOption(descriptor, SOL_SOCKET, SO_REUSEPORT, 1)
         try setOption(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1)
-        if address.family == AF_INET6 { try setOption(descriptor, Int32(IPPROTO_IPV6), Int32(IPV6_V6ONLY), 1) }
+        if address.family == AF_INET6 {
+            try setOption(descriptor, Int32(IPPROTO_IPV6), Int32(IPV6_V6ONLY), 1)
+        }
         try setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
         try setOption(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, userTimeoutMilliseconds)
         // SAFETY: the address is as long as it says.

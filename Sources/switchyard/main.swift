@@ -33,7 +33,9 @@ var arguments = CommandLine.arguments.dropFirst()
 while let argument = arguments.popFirst() {
     switch argument {
     case "-c", "--config":
-        guard let value = arguments.popFirst() else { finish(2, "switchyard: \(argument) needs a file\n", to: 2) }
+        guard let value = arguments.popFirst() else {
+            finish(2, "switchyard: \(argument) needs a file\n", to: 2)
+        }
         configurationPath = value
     case "--check": onlyChecks = true
     case "--version": finish(0, "switchyard \(Version.text)\n", to: 1)

@@ -34,16 +34,28 @@ final class Bench {
     private var listeners: [Int32] = []
     private var usedBuffers: Set<Int32> = []
     private var nextSlot: UInt32 = 0
+    /// How many buffers there are.
+    private let bufferCount: Int
 
     init(_ backend: any ContractBackend, _ world: any ContractWorld) {
         self.backend = backend
         self.world = world
+        bufferCount = Self.countBuffers(of: backend)
+    }
+
+    /// How many buffers nobody has.
+    private static func countBuffers(of backend: any ContractBackend) -> Int {
+        var buffers: [BufferIndex] = []
+        while let buffer = backend.makeBuffer(copying: [0]) { buffers.append(buffer) }
+        for buffer in buffers { backend.release(buffer) }
+        return buffers.count
     }
 
     // MARK: Turns
 
     /// Waits once and takes what has completed.
     func turn(milliseconds: Int32 = 10) {
+        world.act()
         backend.wait(milliseconds: milliseconds)
         collect()
     }
@@ -198,9 +210,9 @@ final class Bench {
         backend.receive(held.descriptor, appendingTo: slice)
     }
 
-    func send(_ held: Held, _ slice: BufferSlice) {
+    func send(_ held: Held, _ slice: BufferSlice, endFollows: Bool = false) {
         submitted(.send, held)
-        backend.send(held.descriptor, slice)
+        backend.send(held.descriptor, slice, endFollows: endFollows)
     }
 
     func awaitReadable(_ held: Held) {
@@ -264,6 +276,7 @@ final class Bench {
         pass(milliseconds: 5)
         let late = unclaimed.filter { $0.token.kind != .fault && $0.token.kind != .accept }
         #expect(late.isEmpty, "nothing completes behind the end: \(late.map(\.token.kind))")
+        #expect(Self.countBuffers(of: backend) == bufferCount, "no buffer is lost")
     }
 
     /// Ends what the test has left.

@@ -118,7 +118,7 @@ extension BackendContractTests {
         return try bench.exchange(second) {
             _ = try firstPeer.send([1])
             if isUnread { _ = try secondPeer.send([2]) } else { secondPeer.reset() }
-            _ = try bench.completion(.receive, of: first)
+            _ = try bench.bytes(try bench.completion(.receive, of: first))
             _ = bench.claimAll(.fault)
         }
     }

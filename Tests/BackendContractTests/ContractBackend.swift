@@ -18,7 +18,8 @@ protocol ContractBackend: AnyObject {
     func adopt(_ descriptor: Int32, owner: Token, mayHaveBytes: Bool)
     func connect(_ owner: Token, to address: SocketAddress, sending bytes: BufferSlice) -> Int32
     func receive(_ descriptor: Int32, appendingTo slice: BufferSlice)
-    func send(_ descriptor: Int32, _ bytes: BufferSlice)
+    func mayReceive(_ descriptor: Int32) -> Bool
+    func send(_ descriptor: Int32, _ bytes: BufferSlice, endFollows: Bool)
     func awaitReadable(_ descriptor: Int32)
     func awaitWritable(_ descriptor: Int32)
     func cancel(_ descriptor: Int32)
@@ -45,6 +46,9 @@ final class BackendBox<Backend: IOBackend & ~Copyable>: ContractBackend {
         self.backend = backend
     }
 
+    /// For a world that is made of the same stuff.
+    func with<Result>(_ body: (inout Backend) throws -> Result) rethrows -> Result { try body(&backend) }
+
     var nowNanoseconds: UInt64 { backend.nowNanoseconds }
     func wait(milliseconds: Int32) { backend.wait(milliseconds: milliseconds) }
     func nextCompletion() -> Completion? { backend.nextCompletion() }
@@ -65,7 +69,10 @@ final class BackendBox<Backend: IOBackend & ~Copyable>: ContractBackend {
     func receive(_ descriptor: Int32, appendingTo slice: BufferSlice) {
         backend.receive(descriptor, appendingTo: slice)
     }
-    func send(_ descriptor: Int32, _ bytes: BufferSlice) { backend.send(descriptor, bytes) }
+    func mayReceive(_ descriptor: Int32) -> Bool { backend.mayReceive(descriptor) }
+    func send(_ descriptor: Int32, _ bytes: BufferSlice, endFollows: Bool) {
+        backend.send(descriptor, bytes, endFollows: endFollows)
+    }
     func awaitReadable(_ descriptor: Int32) { backend.awaitReadable(descriptor) }
     func awaitWritable(_ descriptor: Int32) { backend.awaitWritable(descriptor) }
     func cancel(_ descriptor: Int32) { backend.cancel(descriptor) }

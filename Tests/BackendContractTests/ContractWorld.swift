@@ -7,6 +7,9 @@ import Linux
 /// reached a peer is asked for again and again while the backend is given its turns (see
 /// ``Bench/until(_:_:)``).
 protocol ContractWorld: AnyObject {
+    /// Does what is due: called before each turn of the backend. A world of its own will does not need it.
+    func act()
+
     /// A listening socket that the backend may be given, and that peers reach by its address.
     func makeListener() throws -> (descriptor: Int32, address: SocketAddress)
 

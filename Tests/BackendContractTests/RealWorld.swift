@@ -18,6 +18,8 @@ final class RealWorld: ContractWorld {
         folder = try TemporaryFolder()
     }
 
+    func act() {}
+
     func makeListener() throws -> (descriptor: Int32, address: SocketAddress) {
         // Not by `Linux.listen`: its SO_REUSEPORT would let two tests share a port.
         let descriptor = try Self.listen(on: SocketAddress(ipv4: 0x7f00_0001, port: 0), backlog: 1024)

@@ -9,34 +9,32 @@ struct Subject: Sendable, CustomTestStringConvertible {
     static let pipesMax = 4
 
     let testDescription: String
-    private let makeBackend: @Sendable (_ sessionsMax: Int, _ pipesMax: Int) throws -> any ContractBackend
-    private let makeWorld: @Sendable () throws -> any ContractWorld
-    private var sessionsMax = Self.sessionsMax
-    private var pipesMax = Self.pipesMax
+    private let makeParts: @Sendable (Subject) throws -> (any ContractBackend, any ContractWorld)
+    private(set) var sessionsMax = Self.sessionsMax
+    private(set) var pipesMax = Self.pipesMax
 
     /// Backends on real sockets: one line each.
     static let real: [Subject] = [
-        real("epoll") { try EpollBackend(descriptorsMax: 65_536, sessionsMax: $0, pipesMax: $1) }
+        real("epoll") {
+            try EpollBackend(descriptorsMax: 65_536, sessionsMax: $0.sessionsMax, pipesMax: $0.pipesMax)
+        }
     ]
 
     /// Every backend that there is.
-    static let all: [Subject] = real
+    static let all: [Subject] = real + [Subject("simulated", SimulatedWorld.make)]
 
     init(
         _ name: String,
-        _ makeBackend:
-            @escaping @Sendable (_ sessionsMax: Int, _ pipesMax: Int) throws -> any ContractBackend,
-        in makeWorld: @escaping @Sendable () throws -> any ContractWorld
+        _ makeParts: @escaping @Sendable (Subject) throws -> (any ContractBackend, any ContractWorld)
     ) {
         testDescription = name
-        self.makeBackend = makeBackend
-        self.makeWorld = makeWorld
+        self.makeParts = makeParts
     }
 
     private static func real<Backend: IOBackend & SendableMetatype & ~Copyable>(
-        _ name: String, _ make: @escaping @Sendable (_ sessionsMax: Int, _ pipesMax: Int) throws -> Backend
+        _ name: String, _ make: @escaping @Sendable (Subject) throws -> Backend
     ) -> Subject {
-        Subject(name, { BackendBox(try make($0, $1)) }, in: { try RealWorld() })
+        Subject(name) { (BackendBox(try make($0)), try RealWorld()) }
     }
 
     /// The same with more of everything.
@@ -49,7 +47,8 @@ struct Subject: Sendable, CustomTestStringConvertible {
 
     /// Checks one rule on a backend and a world of its own.
     func check(_ rule: (Bench) throws -> Void) throws {
-        let bench = Bench(try makeBackend(sessionsMax, pipesMax), try makeWorld())
+        let (backend, world) = try makeParts(self)
+        let bench = Bench(backend, world)
         do {
             try rule(bench)
         } catch {

@@ -20,6 +20,12 @@ extension EndToEnd {
             #expect(throws: SocketError.self) { try StreamSocket(to: .ipv4(port: port)) }
         }
 
+        @Test func theExampleConfigurationCanBeUsedAsItIs() throws {
+            let file = Repository.root + "/conf/switchyard.conf"
+            let result = try run(Edge.binary, ["--config", file, "--check"])
+            #expect(result.succeeded, "\(result.everything)")
+        }
+
         @Test func checkNamesEveryErrorWithFileLineAndColumn() throws {
             let result = try check("listen tls 127.0.0.1:99999\nroutes routes.d/*.routes\nworkrs auto\n")
             #expect(result.ending == .status(1), "\(result.everything)")
@@ -168,7 +174,8 @@ extension EndToEnd {
             let held = open(fifo, O_RDWR)
             defer { close(held) }
 
-            let edge = try Edge(routes: "a.example \(listener.endpoint)", settings: "log \(fifo)", logsToError: false)
+            let edge = try Edge(
+                routes: "a.example \(listener.endpoint)", settings: "log \(fifo)", logsToError: false)
             // Many times what a pipe and the ring hold.
             for _ in 0..<2000 {
                 let client = try StreamSocket(to: edge.endpoint)

@@ -26,13 +26,20 @@ extension EndToEnd {
             #expect(page.output.contains("answered by nginx"), "\(page.everything)")
         }
 
-        @Test func aPostQuantumHelloArrivesUnchanged() throws {
-            let peers = try Peers()
-            let hello = HelloBuilder.browser(name: "a.example").record()
-            #expect(hello.count > 1500)
-            try peers.client.send(hello)
-            let server = try peers.listener.accept()
-            #expect(try server.receive(exactly: hello.count) == hello)
+        /// The first flights of OpenSSL, curl, Python, Node.js, Java, GnuTLS and Chromium, whose hello
+        /// carries a post-quantum key share.
+        @Test func theHellosOfRealClientsArriveUnchanged() throws {
+            let named = try StreamListener()
+            let fallback = try StreamListener()
+            let edge = try Edge(routes: "www.example.org \(named.endpoint)\n* \(fallback.endpoint)")
+            let fixtures = HelloFixture.all
+            #expect(fixtures.contains { $0.offersPostQuantum && $0.bytes.count > 1500 })
+            for fixture in fixtures {
+                let client = try StreamSocket(to: edge.endpoint)
+                try client.send(fixture.bytes)
+                let server = try (fixture.name == nil ? fallback : named).accept()
+                #expect(try server.receive(exactly: fixture.bytes.count) == fixture.bytes, "\(fixture)")
+            }
         }
 
         @Test func aHelloInSegmentsOfOneByteArrivesUnchanged() throws {

@@ -134,7 +134,8 @@ extension EndToEnd {
             try sender.wait()
         }
 
-        /// A read stops in front of urgent data and a splice does not pass it; neither means that there is no more.
+        /// A read stops in front of urgent data and a splice does not pass it; neither means that there is no
+        /// more.
         @Test(arguments: [100, 200_000])
         func bytesBehindUrgentDataArriveAtOnceAndToTheLast(_ count: Int) throws {
             let (client, server) = try session()

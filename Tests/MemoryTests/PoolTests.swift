@@ -91,6 +91,11 @@ import Wire
         let again = (0..<300).compactMap { _ in pool.allocate() }
         for buffer in again { mark(buffer, of: pool, with: 2) }
         #expect(again.allSatisfy { isMarked($0, of: pool, with: 2) }, "what was given back comes again")
+
+        for buffer in again { pool.free(buffer) }
+        pool.trim()
+        pool.trim()
+        #expect(resident(buffers, of: pool) == 64, "after the next rush, too")
     }
 
     @Test("Buffers that are needed now and then keep their memory")

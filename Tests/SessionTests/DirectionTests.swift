@@ -10,6 +10,8 @@ import Testing
     /// What a direction may hold.
     enum Holding: CaseIterable {
         case nothing, filledBuffer, emptyPipe, filledPipe
+        /// A filled buffer behind which the source's end is known to stand.
+        case bufferBeforeEnd
     }
 
     /// Every combination of what interest may depend on, the impossible ones included.
@@ -23,9 +25,11 @@ import Testing
                         direction.end = end
                         direction.isBusy = isBusy
                         direction.isBulk = isBulk
-                        if holding == .filledBuffer { direction.buffer = buffer }
+                        let hasBuffer = holding == .filledBuffer || holding == .bufferBeforeEnd
+                        direction.expectsEnd = holding == .bufferBeforeEnd
+                        if hasBuffer { direction.buffer = buffer }
                         if holding == .emptyPipe || holding == .filledPipe { direction.pipe = pipe }
-                        if holding == .filledBuffer || holding == .filledPipe { direction.pending = 10 }
+                        if hasBuffer || holding == .filledPipe { direction.pending = 10 }
                         states.append(direction)
                     }
                 }
@@ -34,15 +38,16 @@ import Testing
         return states
     }
 
-    @Test("In each of the 80 states, a direction wants exactly what the rules say")
+    @Test("In each of the 100 states, a direction wants exactly what the rules say")
     func interest() {
-        #expect(Self.states.count == 80)
+        #expect(Self.states.count == 100)
         for direction in Self.states {
             let expected: Direction.Interest =
                 if direction.isBusy {
                     .nothing
                 } else if direction.pending > 0 {
-                    direction.buffer != .none ? .send : .drain
+                    direction.buffer == .none
+                        ? .drain : direction.expectsEnd && direction.end == .open ? .receiveMore : .send
                 } else {
                     switch direction.end {
                     case .open: direction.isBulk ? .fill : .receive
@@ -71,6 +76,7 @@ import Testing
             #expect(after.end == expected)
             #expect(after.pending == before.pending, "bytes that were received before the end are still sent")
             #expect(after.isFinal == before.isFinal)
+            #expect(!after.expectsEnd, "it has come")
         }
     }
 
@@ -117,6 +123,34 @@ import Testing
             #expect(after.pending == 100)
             #expect(after.byteCount == 0, "received is not sent")
         }
+    }
+
+    @Test("With the end known to be there, one receive goes behind what is pending, and then it is sent")
+    func takesEnd() {
+        for (result, isReset) in [(20, false), (0, false), (0, true)] as [(UInt32, Bool)] {
+            var direction = Direction()
+            direction.noteReceived(100, in: Self.buffer, mayHaveMore: true)
+            #expect(direction.interest == .receiveMore)
+            if result > 0 {
+                direction.noteReceived(result, in: Self.buffer)
+            } else {
+                direction.noteEnd(isReset: isReset)
+            }
+            #expect(direction.interest == .send, "more is not waited for twice")
+            #expect(direction.slice.offset == 0 && direction.slice.count == 100 + result)
+            #expect(direction.noteSent(100 + result) == Self.buffer)
+            #expect(direction.interest == (result > 0 ? .receive : isReset ? .abort : .finish))
+        }
+    }
+
+    @Test("Behind a large read the end is not waited for: it is sent, and may become bulky")
+    func largeReadBeforeEnd() {
+        var direction = Direction()
+        direction.noteReceived(Direction.largeBytes, in: Self.buffer, mayHaveMore: true)
+        #expect(direction.interest == .send)
+        direction = Direction()
+        direction.noteReceived(Direction.largeBytes - 1, in: Self.buffer, mayHaveMore: true)
+        #expect(direction.interest == .receiveMore)
     }
 
     @Test("In each state with nothing pending, a dry source gives the pipe back, if there is one")

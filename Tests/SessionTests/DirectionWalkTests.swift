@@ -27,7 +27,7 @@ private struct Walker {
 
     static let everything: Set<String> = [
         "receive", "send", "fill", "drain", "finish", "abort", "short send", "short drain", "dry", "no room",
-        "no pipe", "bulky", "calm", "dropped", "reset behind an end",
+        "no pipe", "behind", "bulky", "calm", "dropped", "reset behind an end",
     ]
 
     private var random: HelloRandom
@@ -77,6 +77,9 @@ private struct Walker {
         switch direction.interest {
         case .nothing: isOver = true
         case .receive: wait(.receive)
+        case .receiveMore:
+            reached.insert("behind")
+            wait(.receive)
         case .send: wait(.send)
         case .fill: fill()
         case .drain: drain()
@@ -142,7 +145,7 @@ private struct Walker {
 
     private mutating func complete(_ operation: Operation) {
         // A reset of the source may become known at any time.
-        if random.oneIn(120) {
+        if random.oneIn(120), !direction.expectsEnd {
             if direction.end == .ended { reached.insert("reset behind an end") }
             direction.noteEnd(isReset: true)
             if random.oneIn(2) { return }
@@ -161,11 +164,19 @@ private struct Walker {
             end()
             return
         }
+        guard direction.pending == 0 else {
+            // Behind what is there, as much as fits.
+            let room = BufferPool.dataBytes - Int(direction.offset + direction.pending)
+            let count = UInt32(random.below(room) + 1)
+            direction.noteReceived(count, in: direction.buffer, mayHaveMore: random.oneIn(2))
+            taken += UInt64(count)
+            return
+        }
         reached.insert("receive")
         let count = UInt32(random.below(min(size, BufferPool.dataBytes)) + 1)
         let buffer = BufferIndex(number())
         buffers.insert(buffer.raw)
-        direction.noteReceived(count, in: buffer)
+        direction.noteReceived(count, in: buffer, mayHaveMore: random.oneIn(4))
         taken += UInt64(count)
         if !before.isBulk, direction.isBulk { reached.insert("bulky") }
     }
@@ -231,7 +242,7 @@ private struct Walker {
         #expect(before.end == .open || direction.end != .open, "an end is not taken back")
         #expect(!direction.isFinal || direction.interest == .nothing)
         #expect(direction.pending == 0 || ![.finish, .abort].contains(direction.interest))
-        let isWaitingForBytes = operation == .receive || operation == .readable
+        let isWaitingForBytes = operation == .receive && !direction.expectsEnd || operation == .readable
         #expect(
             !isWaitingForBytes || direction.buffer == .none && direction.pipe == .none, "idle holds nothing")
         #expect(buffers == (direction.buffer == .none ? [] : [direction.buffer.raw]))

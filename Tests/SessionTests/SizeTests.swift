@@ -18,10 +18,10 @@ import Testing
 
     @Test("The sizes of what there is one of for each session, socket or operation are known")
     func pinned() {
-        #expect(MemoryLayout<Session>.size == 181)
-        #expect(MemoryLayout<Session>.stride == 184)
-        #expect(MemoryLayout<Direction>.size == 32)
-        #expect(MemoryLayout<Direction>.stride == 32)
+        #expect(MemoryLayout<Session>.size == 197)
+        #expect(MemoryLayout<Session>.stride == 200)
+        #expect(MemoryLayout<Direction>.size == 33)
+        #expect(MemoryLayout<Direction>.stride == 40)
         #expect(MemoryLayout<EpollSocket>.size == 36)
         #expect(MemoryLayout<EpollSocket>.stride == 40)
         #expect(MemoryLayout<Token>.size == 8)

@@ -1,7 +1,7 @@
 import DataPlane
 
-/// All that one end of a connection ever sends: some fixed bytes, then bytes that a seed determines. Any part of it can
-/// be made at any time, so whoever receives can compare without anything being kept.
+/// All that one end of a connection ever sends: some fixed bytes, then bytes that a seed determines. Any part
+/// of it can be made at any time, so whoever receives can compare without anything being kept.
 struct ByteStream {
     let prefix: [UInt8]
     let seed: UInt64

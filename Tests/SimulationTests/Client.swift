@@ -28,6 +28,8 @@ final class Client {
     /// The tables that were in use, or on their way, since it connected: all from this one on.
     var firstTable = 0
     var adoptedNanoseconds: UInt64?
+    /// When its session began to end, if that took more than a turn.
+    var closingNanoseconds: UInt64?
     /// Attempts at origins that failed.
     var failedConnectCount = 0
     var connectCount = 0
@@ -68,7 +70,8 @@ extension Client {
             var builder = HelloBuilder(name: "a.example")
             builder.extensions?.append(.padding(17_000))
             return records(builder, &random)
-        case .sslv2: return [0x80, 0x2e, 0x01, 0x00, 0x02] + (0..<41).map { _ in UInt8(random.number(in: 0...255)) }
+        case .sslv2:
+            return [0x80, 0x2e, 0x01, 0x00, 0x02] + (0..<41).map { _ in UInt8(random.number(in: 0...255)) }
         case .plainHTTP: return Array("GET /index.html HTTP/1.1\r\nHost: a.example\r\n\r\n".utf8)
         case .garbage: return [UInt8(ascii: "Q")] + (0..<60).map { _ in UInt8(random.number(in: 0...255)) }
         case .partial:
@@ -87,7 +90,9 @@ extension Client {
         }
         let sizeMax = random.pick([1, 7, 100, 5000])
         var sizes: [Int] = []
-        while sizes.reduce(0, +) < message.count, sizes.count < 300 { sizes.append(random.number(in: 1...sizeMax)) }
+        while sizes.reduce(0, +) < message.count, sizes.count < 300 {
+            sizes.append(random.number(in: 1...sizeMax))
+        }
         return HelloBuilder.records(of: message, sizes: sizes + [16_000])
     }
 
@@ -96,7 +101,9 @@ extension Client {
         switch random.number(in: 0...4) {
         case 0: builder[0] = HelloBuilder.Extension.serverName(Array("192.0.2.1".utf8)).body
         case 1:
-            let names = [(type: UInt8(0), name: Array("a.example".utf8)), (type: 0, name: Array("b.example".utf8))]
+            let names = [
+                (type: UInt8(0), name: Array("a.example".utf8)), (type: 0, name: Array("b.example".utf8)),
+            ]
             builder[0] = HelloBuilder.Extension.serverNames(names).body
         case 2: builder.extensions?.append(.serverName(Array("b.example".utf8)))
         case 3: builder[0] = HelloBuilder.Extension.serverName(Array("a\0.example".utf8)).body
@@ -123,6 +130,8 @@ struct AccessLine {
         guard let client = fields["client"], let name = fields["name"], let end = fields["end"],
             let up = fields["up"].flatMap({ UInt64($0) }), let down = fields["down"].flatMap({ UInt64($0) })
         else { return nil }
-        (self.client, self.name, self.up, self.down, self.end) = (String(client), String(name), up, down, String(end))
+        (self.client, self.name, self.up, self.down, self.end) = (
+            String(client), String(name), up, down, String(end)
+        )
     }
 }

@@ -3,8 +3,12 @@ import Routes
 
 /// The access log's claims: does each ending fit what the client, its origin, the operator and the clock did?
 extension Judge {
-    private func require(_ isTrue: Bool, _ client: Client, _ line: AccessLine, _ sentence: @autoclosure () -> String) {
-        if !isTrue { fail("client \(client.number) with \(client.hello) ended as \(line.end): \(sentence())") }
+    private func require(
+        _ isTrue: Bool, _ client: Client, _ line: AccessLine, _ sentence: @autoclosure () -> String
+    ) {
+        if !isTrue {
+            fail("client \(client.number) with \(client.hello) ended as \(line.end): \(sentence())")
+        }
     }
 
     func judgeLine(_ line: AccessLine) {
@@ -45,13 +49,15 @@ extension Judge {
         case "hello-too-large":
             // Half a hello tells its whole length, too.
             let count = client.hello == .partial ? 1000 : peer.script.stream.prefix.count
-            isTrue = client.hello != .plainHTTP && client.hello != .garbage
+            isTrue =
+                client.hello != .plainHTTP && client.hello != .garbage
                 && world.settings.contains { $0.helloBytesMax < count }
         case "no-name": isTrue = hasHello && client.name == .some(.none) && actions.contains(nil)
         case "unknown-name": isTrue = hasHello && client.name != .some(.none) && actions.contains(nil)
         case "rejected": isTrue = hasHello && actions.contains { $0 == .reject || $0 == .reset }
         case "park-timeout":
-            isTrue = hasHello && isParkable
+            isTrue =
+                hasHello && isParkable
                 && elapsed({ min($0.heldNanoseconds, $0.wakeNanoseconds) }, since: client.adoptedNanoseconds)
         case "park-limit":
             let limit = world.settings.map { min($0.parkedMax, $0.parkedPerSourceMax) }.min() ?? 0
@@ -60,8 +66,7 @@ extension Judge {
         case "client-reset": isTrue = hasHello && peer.hasBroken
         case "origin-reset": isTrue = hasHello && isRoutable && origin(of: peer)?.hasBroken ?? false
         case "idle-timeout", "half-close-timeout":
-            isTrue = hasHello && isRoutable
-                && elapsed({ min($0.idleNanoseconds, $0.halfCloseNanoseconds) }, since: lastMove(peer))
+            isTrue = hasHello && isRoutable && wasQuiet(client, peer)
         case "drained": isTrue = world.drainNanoseconds.map { $0 <= world.nowNanoseconds } ?? false
         case "stopped": isTrue = world.isEnding
         default: isTrue = false
@@ -78,7 +83,9 @@ extension Judge {
 
     /// Every origin of the one table in question was tried, or there were no descriptors to try with.
     private func isUnreachable(_ client: Client, _ actions: [TableModel.Action?]) -> Bool {
-        guard world.worker.backend.trace.hits[SimulatedFault.connectWithoutDescriptor.rawValue] == 0 else { return true }
+        guard world.worker.backend.trace.hits[SimulatedFault.connectWithoutDescriptor.rawValue] == 0 else {
+            return true
+        }
         return actions.contains { action in
             guard case .targets(let targets) = action else { return false }
             let usable = targets.count { $0.weight > 0 }
@@ -90,10 +97,15 @@ extension Judge {
         world.worker.backend.peerView(peer.connection).partner.flatMap { world.peers[$0] }
     }
 
-    private func lastMove(_ peer: Peer) -> UInt64 {
+    /// Whether no byte had moved for as long as the shortest of the timeouts, when the session began to end.
+    /// A byte that moved when it was ending already, or of which the worker was not told yet, does not count.
+    private func wasQuiet(_ client: Client, _ peer: Peer) -> Bool {
         let view = world.worker.backend.peerView(peer.connection)
         let other = view.partner.map { world.worker.backend.peerView($0).movedNanoseconds } ?? 0
-        return max(view.movedNanoseconds, other)
+        let moved = max(view.movedNanoseconds, other)
+        let shortest = world.settings.map { min($0.idleNanoseconds, $0.halfCloseNanoseconds) }.min() ?? 0
+        let closing = client.closingNanoseconds ?? world.nowNanoseconds
+        return moved > closing || closing - moved + 2 * UInt64(Scenario.delayNanosecondsMax) >= shortest
     }
 
     private func markReason(_ line: AccessLine, _ peer: Peer) {
@@ -108,9 +120,11 @@ extension Judge {
             if line.up > 100_000 || line.down > 100_000 { world.mark(.completedWithBulk) }
         default: break
         }
-        guard line.end == "idle-timeout" || line.end == "half-close-timeout", let origin = origin(of: peer) else { return }
+        guard line.end == "idle-timeout" || line.end == "half-close-timeout", let origin = origin(of: peer)
+        else { return }
         let (client, other) = (
-            world.worker.backend.peerView(peer.connection), world.worker.backend.peerView(origin.connection))
+            world.worker.backend.peerView(peer.connection), world.worker.backend.peerView(origin.connection)
+        )
         if client.unreadCount > 0 || other.unreadCount > 0 { world.mark(.stalledReader) }
     }
 
@@ -123,14 +137,17 @@ extension Judge {
             return
         }
         let other = world.worker.backend.peerView(partner)
-        require(line.up <= other.givenCount && line.down <= view.givenCount, client, line, "more bytes than there were")
+        require(
+            line.up <= other.givenCount && line.down <= view.givenCount, client, line,
+            "more bytes than there were")
         if line.end == "completed" { judgeCompleted(client, peer, line, view, other) }
         judgeReset(client, peer, line, view, other)
     }
 
     /// Both sides have ended in order: each has all that the other sent.
     private func judgeCompleted(
-        _ client: Client, _ peer: Peer, _ line: AccessLine, _ view: SimulatedPeerView, _ other: SimulatedPeerView
+        _ client: Client, _ peer: Peer, _ line: AccessLine, _ view: SimulatedPeerView,
+        _ other: SimulatedPeerView
     ) {
         guard let origin = origin(of: peer) else {
             require(false, client, line, "without an origin")
@@ -138,18 +155,21 @@ extension Judge {
         }
         require(peer.hasFinished && origin.hasFinished, client, line, "one side had not ended")
         require(
-            view.takenCount == UInt64(peer.sentCount) && other.takenCount == UInt64(origin.sentCount), client, line,
+            view.takenCount == UInt64(peer.sentCount) && other.takenCount == UInt64(origin.sentCount), client,
+            line,
             "not all bytes were taken")
         require(
             other.givenCount == view.takenCount && view.givenCount == other.takenCount, client, line,
             "not all bytes were passed on")
-        require(line.up == other.givenCount && line.down == view.givenCount, client, line, "bytes are miscounted")
+        require(
+            line.up == other.givenCount && line.down == view.givenCount, client, line, "bytes are miscounted")
         require(!view.isMarkedReset && !other.isMarkedReset, client, line, "a side was reset")
     }
 
     /// A reset is passed on as a reset, unless that side is gone itself.
     private func judgeReset(
-        _ client: Client, _ peer: Peer, _ line: AccessLine, _ view: SimulatedPeerView, _ other: SimulatedPeerView
+        _ client: Client, _ peer: Peer, _ line: AccessLine, _ view: SimulatedPeerView,
+        _ other: SimulatedPeerView
     ) {
         let origin = origin(of: peer)
         if line.end == "client-reset", let origin, !origin.hasBroken, client.connectCount > 0 {
@@ -169,7 +189,8 @@ extension Judge {
         judgeAgreement()
         let backend = (
             descriptors: world.worker.backend.descriptorCount, pipes: world.worker.backend.pipeCount,
-            buffers: world.worker.backend.bufferCount)
+            buffers: world.worker.backend.bufferCount
+        )
         if backend != (0, 0, 1) { fail("left over: \(backend)") }
         if !world.worker.sessions.isEmpty { fail("sessions are left") }
         let ended = world.links.counters[.ended]
@@ -188,7 +209,8 @@ extension Judge {
             require(peer.sawEnd && !peer.sawReset, client, line, "but did not see the end")
         }
         let script = peer.script
-        let isPrompt = script.isGentle && script.reading == .eager && !script.isStubborn
+        let isPrompt =
+            script.isGentle && script.reading == .eager && !script.isStubborn
             && script.stream.count < 200_000 && !world.scenario.isFrozen && !peer.hasBroken
         guard isPrompt, let answer = Self.answer(to: line.end) else { return }
         let isResetRoute = line.end == "rejected" && actions(for: client).contains(.reset)

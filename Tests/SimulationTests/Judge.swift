@@ -36,11 +36,16 @@ final class Judge {
             return
         }
         guard offset + bytes.count <= other.sentCount else {
-            fail("connection \(peer.connection) was given more bytes than connection \(other.connection) has sent")
+            fail(
+                "connection \(peer.connection) was given more bytes "
+                    + "than connection \(other.connection) has sent"
+            )
             return
         }
         guard other.script.stream.bytes(from: offset, count: bytes.count) != bytes else { return }
-        let place = offset + zip(other.script.stream.bytes(from: offset, count: bytes.count), bytes)
+        let place =
+            offset
+            + zip(other.script.stream.bytes(from: offset, count: bytes.count), bytes)
             .prefix { $0 == $1 }.count
         fail("byte \(place) of connection \(other.connection) arrives wrong on connection \(peer.connection)")
     }
@@ -51,7 +56,8 @@ final class Judge {
     func sawEnd(_ peer: Peer) {
         let line = world.client(of: peer.connection)?.line
         guard !peer.wasRefused else {
-            require(peer.refusal == line.flatMap { Self.answer(to: $0.end) } ?? peer.refusal,
+            require(
+                peer.refusal == line.flatMap { Self.answer(to: $0.end) } ?? peer.refusal,
                 "connection \(peer.connection) was answered \(peer.refusal) for \(line?.end ?? "-")")
             require(Self.isWholeAnswer(peer.refusal), "connection \(peer.connection) got part of an answer")
             markAnswer(peer)
@@ -62,11 +68,15 @@ final class Judge {
         if world.clients[peer.connection] == nil, view.givenCount == 0 { return }
         if let other = view.partner.flatMap({ world.peers[$0] }) {
             let taken = world.worker.backend.peerView(other.connection).takenCount
-            require(taken == UInt64(peer.receivedCount),
+            require(
+                taken == UInt64(peer.receivedCount),
                 "connection \(peer.connection) ends after \(peer.receivedCount) of \(taken) bytes")
             if other.hasFinished, line == nil {
-                require(other.sentCount == peer.receivedCount,
-                    "connection \(peer.connection) ends after \(peer.receivedCount) of \(other.sentCount) bytes sent")
+                require(
+                    other.sentCount == peer.receivedCount,
+                    "connection \(peer.connection) ends after "
+                        + "\(peer.receivedCount) of \(other.sentCount) bytes sent"
+                )
                 if !peer.hasFinished {
                     world.mark(world.clients[peer.connection] == nil ? .clientEndedFirst : .originEndedFirst)
                 }
@@ -77,10 +87,12 @@ final class Judge {
         }
         // Nobody has ended: the worker did of its own accord, and says why.
         let reasons = [
-            "hello-timeout", "not-tls", "client-gone", "idle-timeout", "half-close-timeout", "drained", "stopped",
+            "hello-timeout", "not-tls", "client-gone", "idle-timeout", "half-close-timeout", "drained",
+            "stopped",
         ]
         let isConnectFailure = world.clients[peer.connection] == nil && peer.receivedCount == 0
-        require(isConnectFailure || line.map { reasons.contains($0.end) } ?? false,
+        require(
+            isConnectFailure || line.map { reasons.contains($0.end) } ?? false,
             "connection \(peer.connection) ended in order for no reason (\(line?.end ?? "no line"))")
     }
 
@@ -90,7 +102,8 @@ final class Judge {
         guard client.adoptedNanoseconds != nil else {
             let isLimited = world.settings.contains { $0.sessionsPerSourceMax < world.scenario.clients.count }
             if isLimited { world.mark(.sourceLimited) }
-            require(isLimited || world.hasClosedListener || world.isEnding,
+            require(
+                isLimited || world.hasClosedListener || world.isEnding,
                 "connection \(peer.connection) was reset before anything")
             return
         }
@@ -126,7 +139,8 @@ final class Judge {
             guard case .targets(let targets) = table.find(name) else { return false }
             return targets.contains { $0.origin == origin && $0.weight > 0 }
         }
-        require(isNamed, "client \(client.number) with \(client.hello) is led to origin \(origin) by no table")
+        require(
+            isNamed, "client \(client.number) with \(client.hello) is led to origin \(origin) by no table")
     }
 
     // MARK: Turns
@@ -151,20 +165,27 @@ final class Judge {
             }
             if client.adoptedNanoseconds == nil { client.adoptedNanoseconds = now }
             if session.activity == .parked { client.wasParked = true }
+            if session.activity == .closing, client.closingNanoseconds == nil {
+                client.closingNanoseconds = now
+            }
             var watch = watches[session.clientConnection] ?? (session.progress, now)
             if watch.progress != session.progress { watch = (session.progress, now) }
             watched[session.clientConnection] = watch
             let patience = patienceNanoseconds(session.activity)
-            require(now - watch.sinceNanoseconds <= patience,
+            require(
+                now - watch.sinceNanoseconds <= patience,
                 "client \(client.number)'s session is stuck in \(session.activity)")
         }
         watches = watched
     }
 
-    /// How long a session may stay as it is. Timers are up to two ticks of 17 ms late, completions up to the longest delay.
+    /// How long a session may stay as it is. Timers are up to two ticks of 17 ms late, completions up to the
+    /// longest delay.
     private func patienceNanoseconds(_ activity: SimulatedSession.Activity) -> UInt64 {
         let slack = 100_000_000 + 6 * UInt64(Scenario.delayNanosecondsMax)
-        func longest(_ setting: (WorkerSettings) -> UInt64) -> UInt64 { world.settings.map(setting).max() ?? 0 }
+        func longest(_ setting: (WorkerSettings) -> UInt64) -> UInt64 {
+            world.settings.map(setting).max() ?? 0
+        }
         switch activity {
         case .hello: return longest(\.helloNanoseconds) + slack
         case .parked: return max(longest(\.heldNanoseconds), longest(\.wakeNanoseconds)) + slack

@@ -1,5 +1,5 @@
-/// What a run of all seeds must have seen at least once, besides the kernel's faults: the worlds are made by chance, and
-/// this shows that chance goes everywhere.
+/// What a run of all seeds must have seen at least once, besides the kernel's faults: the worlds are made by
+/// chance, and this shows that chance goes everywhere.
 enum Mark: Int, CaseIterable {
     /// A table came that has no targets for a name whose hello was on its way.
     case routeRemovedMidHello
@@ -16,7 +16,8 @@ enum Mark: Int, CaseIterable {
     /// One side ended and the other went on.
     case clientEndedFirst, originEndedFirst
     /// Answers that clients read whole.
-    case alertHandshakeFailure, alertDecodeError, alertInternalError, alertMissingExtension, alertUnrecognizedName
+    case alertHandshakeFailure, alertDecodeError, alertInternalError, alertMissingExtension,
+        alertUnrecognizedName
     case answerPlainHTTP
     /// Resets that were passed on.
     case clientResetPassedOn, originResetPassedOn

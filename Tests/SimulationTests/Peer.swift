@@ -39,6 +39,8 @@ struct PeerScript {
     var reading = Reading.eager
     /// Something unforeseen at a certain time.
     var chaos: (kind: Chaos, afterNanoseconds: UInt64)?
+    /// That time runs from the end of the prefix, so that it finds a client's session without a read.
+    var isChaosAfterPrefix = false
     /// Goes on sending although it was refused.
     var isStubborn = false
 
@@ -70,6 +72,8 @@ final class Peer {
     /// What came first, when it is not a relayed stream: the worker's own answer.
     private(set) var refusal: [UInt8] = []
 
+    /// When the prefix was sent.
+    private var prefixNanoseconds: UInt64?
     private var nextSendNanoseconds: UInt64
     private var nextReadNanoseconds: UInt64 = .max
     /// A slow reader does not read before then.
@@ -91,7 +95,9 @@ final class Peer {
     var hasBroken: Bool { hasReset || hasClosed }
 
     private var chaosNanoseconds: UInt64 {
-        script.chaos.map { startNanoseconds + $0.afterNanoseconds } ?? .max
+        guard let chaos = script.chaos else { return .max }
+        guard script.isChaosAfterPrefix else { return startNanoseconds + chaos.afterNanoseconds }
+        return prefixNanoseconds.map { $0 + chaos.afterNanoseconds } ?? .max
     }
 
     /// When it wants to act next.
@@ -139,10 +145,14 @@ final class Peer {
             finishSending(world)
             return
         }
-        let room = world.worker.backend.peerView(connection).roomCount
+        let view = world.worker.backend.peerView(connection)
+        guard !view.isMarkedReset else {
+            nextSendNanoseconds = .max
+            return
+        }
         let isPrefix = sentCount < script.stream.prefix.count
         var count = world.random.magnitude(in: 1...(isPrefix ? script.prefixChunkMax : script.chunkMax))
-        count = min(count, room, script.stream.count - sentCount)
+        count = min(count, view.roomCount, script.stream.count - sentCount)
         guard count > 0 else {
             nextSendNanoseconds = world.nowNanoseconds + retryNanoseconds
             retryNanoseconds = min(2 * retryNanoseconds, 1_000_000_000)
@@ -151,6 +161,7 @@ final class Peer {
         retryNanoseconds = 100_000
         let bytes = script.stream.bytes(from: sentCount, count: count)
         sentCount += world.worker.backend.peerSend(connection, bytes)
+        if hasSentPrefix, prefixNanoseconds == nil { prefixNanoseconds = world.nowNanoseconds }
         let gap = world.random.magnitude(in: 1...script.gapNanosecondsMax)
         nextSendNanoseconds = world.nowNanoseconds + UInt64(gap)
     }

@@ -2,8 +2,8 @@ import DataPlane
 import Linux
 import Routes
 
-/// A route table as the tests understand it: written out as text for the real compiler, and read in the plainest way for
-/// the judgement of what the worker does with it.
+/// A route table as the tests understand it: written out as text for the real compiler, and read in the
+/// plainest way for the judgement of what the worker does with it.
 struct TableModel {
     enum Action: Equatable {
         case targets([TargetModel])
@@ -25,7 +25,9 @@ struct TableModel {
     func find(_ name: String?) -> Action? {
         if let name {
             if let exact = routes[name] { return exact }
-            if let dot = name.firstIndex(of: "."), let wildcard = routes["*" + name[dot...]] { return wildcard }
+            if let dot = name.firstIndex(of: "."), let wildcard = routes["*" + name[dot...]] {
+                return wildcard
+            }
         }
         return routes["*"]
     }
@@ -70,14 +72,17 @@ struct TableModel {
         "nowhere.example",
     ]
 
-    /// `isEasy`: every route leads to origins.
-    static func random(_ random: inout SimulatedRandom, originCount: Int, isEasy: Bool) -> TableModel {
+    /// In an easy world every route leads to origins.
+    static func random(
+        _ random: inout SimulatedRandom, originCount: Int, _ temper: Scenario.Temper
+    ) -> TableModel {
+        let isEasy = temper.isEasy
         var table = TableModel()
-        let isHolding = !isEasy && random.chance(perMille: 150)
         table.balance = random.pick(["weighted", "least", "source"])
         for pattern in patterns where random.chance(perMille: isEasy ? 900 : pattern == "*" ? 400 : 750) {
-            let isHeld = isHolding && random.chance(perMille: 700)
-            table.routes[pattern] = isHeld
+            let isHeld = temper.isParking && random.chance(perMille: 600)
+            table.routes[pattern] =
+                isHeld
                 ? .held : action(&random, originCount: originCount, isEasy: isEasy)
         }
         if isEasy { table.routes["*"] = action(&random, originCount: originCount, isEasy: true) }

@@ -12,7 +12,9 @@ extension Scenario {
         case .proper, .nameless: payloadBytes = self.payloadBytes(&random, temper)
         case .partial, .silent: payloadBytes = 0
         case .malformed, .tooLarge, .sslv2, .plainHTTP, .garbage:
-            payloadBytes = random.chance(perMille: 300) ? random.magnitude(in: 0...(temper.isBulky ? 400_000 : 10_000)) : 0
+            payloadBytes =
+                random.chance(perMille: 300)
+                ? random.magnitude(in: 0...(temper.isBulky ? 400_000 : 10_000)) : 0
         }
         let stream = ByteStream(prefix: first, seed: random.next(), count: first.count + payloadBytes)
         var script = script(stream, &random, temper)
@@ -23,11 +25,17 @@ extension Scenario {
             script.last = random.pick([.finish, .vanish, .linger, .reset, .close])
         }
         if case .proper = hello, !isEasy, random.chance(perMille: 30) { script.startsAfterBytes = 1 }
+        if !isEasy, random.chance(perMille: temper.isParking ? 500 : 100) {
+            script.chaos = (.reset, UInt64(random.magnitude(in: 1...1_000_000_000)))
+            script.isChaosAfterPrefix = true
+        }
         let open = UInt64(random.number(in: 0...Int(temper.busyNanoseconds)))
         // A few addresses for all, so that the limit by source has something to count.
         let host = UInt32(random.number(in: 1...4))
-        let address: IPAddress = random.chance(perMille: 800)
-            ? .v4(0x0a09_0000 | host) : .v6(high: 0x2001_0db8_0000_0000 | UInt64(host), low: UInt64(number + 1))
+        let address: IPAddress =
+            random.chance(perMille: 800)
+            ? .v4(0x0a09_0000 | host)
+            : .v6(high: 0x2001_0db8_0000_0000 | UInt64(host), low: UInt64(number + 1))
         return Client(
             number: number, hello: hello, endpoint: IPEndpoint(address: address, port: UInt16(2000 + number)),
             script: script, openNanoseconds: 1_000_000_000 + open)
@@ -51,7 +59,8 @@ extension Scenario {
     static func originScript(_ random: inout SimulatedRandom, _ temper: Temper) -> PeerScript {
         // No alert and no HTTP answer begins like this, so the two can be told apart by their first byte.
         let first: [UInt8] = [22, 3, 3]
-        let stream = ByteStream(prefix: first, seed: random.next(), count: first.count + payloadBytes(&random, temper))
+        let stream = ByteStream(
+            prefix: first, seed: random.next(), count: first.count + payloadBytes(&random, temper))
         var script = script(stream, &random, temper)
         if random.chance(perMille: 600) { script.startsAfterBytes = random.magnitude(in: 1...200) }
         if temper.isEasy { script.last = random.pick([.finish, .finishAfterOther]) }
@@ -59,7 +68,7 @@ extension Scenario {
     }
 
     private static func payloadBytes(_ random: inout SimulatedRandom, _ temper: Temper) -> Int {
-        if temper.isBulky, random.chance(perMille: 600) { return random.number(in: 40_000...250_000) }
+        if temper.isBulky, random.chance(perMille: 600) { return random.number(in: 40_000...350_000) }
         return random.magnitude(in: 0...3000)
     }
 
@@ -67,7 +76,8 @@ extension Scenario {
         _ stream: ByteStream, _ random: inout SimulatedRandom, _ temper: Temper
     ) -> PeerScript {
         var script = PeerScript(stream: stream)
-        script.chunkMax = stream.count > 20_000 ? random.pick([20_000, 65_536]) : random.pick([100, 2000, 65_536])
+        script.chunkMax =
+            stream.count > 20_000 ? random.pick([20_000, 65_536]) : random.pick([100, 2000, 65_536])
         script.gapNanosecondsMax = random.pick([1, 100_000, 10_000_000])
         if random.chance(perMille: 200) {
             let chunkBytes = stream.count > 20_000 ? 65_536 : random.pick([500, 20_000])
@@ -76,9 +86,13 @@ extension Scenario {
         // Two that wait for each other never end; in an easy world that would be a fault of ours.
         guard !temper.isEasy else { return script }
         script.last = random.pick([
-            .finish, .finish, .finish, .finish, .finishAfterOther, .finishAfterOther, .close, .reset, .vanish, .linger,
+            .finish, .finish, .finish, .finish, .finishAfterOther, .finishAfterOther, .close, .reset, .vanish,
+            .linger,
         ])
-        if random.chance(perMille: 80) { script.reading = .stalls(afterBytes: random.magnitude(in: 0...50_000)) }
+        if random.chance(perMille: temper.isBulky ? 250 : 100) {
+            let afterBytes = temper.isBulky ? random.number(in: 0...150_000) : random.magnitude(in: 0...5000)
+            script.reading = .stalls(afterBytes: afterBytes)
+        }
         if random.chance(perMille: 50) { script.gapNanosecondsMax = 300_000_000 }
         if random.chance(perMille: 200) {
             let kinds: [PeerScript.Chaos] = [.reset, .reset, .timeOut, .vanish, .close, .finish]

@@ -2,7 +2,8 @@ import DataPlane
 import Linux
 import Routes
 
-/// One world as a seed makes it: limits, hardships, routes, origins, clients, and what the operator does meanwhile.
+/// One world as a seed makes it: limits, hardships, routes, origins, clients, and what the operator does
+/// meanwhile.
 struct Scenario {
     /// What the operator does.
     enum Operation {
@@ -27,10 +28,14 @@ struct Scenario {
 
     /// What chance has decided for the whole world.
     struct Temper {
-        /// A world in which every client must get all its bytes: nobody and nothing but the kernel is difficult.
+        /// A world in which every client must get all its bytes: nobody and nothing but the kernel is
+        /// difficult.
         let isEasy: Bool
-        /// Much is sent through large sockets, so that it is spliced; else little through sockets of any size.
+        /// Much is sent through large sockets, so that it is spliced; else little through sockets of any
+        /// size.
         let isBulky: Bool
+        /// Most routes are held, are reloaded often, and clients lose patience.
+        let isParking: Bool
         /// Clients come until then.
         let busyNanoseconds: UInt64
     }
@@ -63,29 +68,38 @@ struct Scenario {
         sessionsMax = random.magnitude(in: 2...24)
         let isBulky = random.chance(perMille: 400)
         busyNanoseconds = UInt64(random.pick([50_000_000, 500_000_000, 5_000_000_000]))
-        temper = Temper(isEasy: isEasy, isBulky: isBulky, busyNanoseconds: busyNanoseconds)
+        let temper = Temper(
+            isEasy: isEasy, isBulky: isBulky, isParking: !isEasy && random.chance(perMille: 150),
+            busyNanoseconds: busyNanoseconds)
+        self.temper = temper
         let isShortOfDescriptors = !isEasy && random.chance(perMille: 150)
         let listenerCount = random.number(in: 1...2)
         limits = SimulatedLimits(
-            descriptorsMax: listenerCount + (isShortOfDescriptors ? random.number(in: 2...8) : 2 * sessionsMax + 8),
+            descriptorsMax: listenerCount
+                + (isShortOfDescriptors ? random.number(in: 2...8) : 2 * sessionsMax + 8),
             buffersMax: 2 * sessionsMax + 1, pipesMax: random.magnitude(in: 1...12),
-            pipeBytesMax: random.pick([1000, 4096, 65_536, 1 << 18]), backlogMax: random.magnitude(in: 1...16),
+            pipeBytesMax: random.pick([1000, 4096, 65_536, 1 << 18]),
+            backlogMax: random.magnitude(in: 1...16),
             socketBytes: isBulky ? 16_384...131_072 : random.pick([64...4096, 1000...65_536]))
-        let hardships = Self.hardships(&random, isEasy: isEasy)
+        var hardships = Self.hardships(&random, isEasy: isEasy)
+        if temper.isParking {
+            hardships.tellsFaults = true
+            hardships.faultDelayNanosecondsMax = 1_000_000_000
+        }
         self.hardships = hardships
         let settings = Self.settings(&random, isEasy: isEasy, sessionsMax: sessionsMax)
         self.settings = settings
         self.listenerCount = listenerCount
 
         let originCount = random.number(in: 1...6)
-        let (easy, busy, temper) = (isEasy, busyNanoseconds, temper)
-        origins = (0..<originCount).map { _ in Self.origin(&random, isEasy: easy) }
-        table = TableModel.random(&random, originCount: originCount, isEasy: isEasy)
+        origins = (0..<originCount).map { _ in Self.origin(&random, isEasy: temper.isEasy) }
+        table = TableModel.random(&random, originCount: originCount, temper)
         let clientCount = random.magnitude(in: 1...(isBulky ? 24 : 60))
         clients = (0..<clientCount).map { Self.client($0, &random, temper) }
-        operations = isEasy
-            ? Self.reloads(&random, originCount: originCount, isEasy: true, busyNanoseconds: busy)
-            : Self.operations(&random, settings, originCount: originCount, busyNanoseconds: busy)
+        operations =
+            isEasy
+            ? Self.reloads(&random, originCount: originCount, temper)
+            : Self.operations(&random, originCount: originCount, temper)
         self.random = random
     }
 
@@ -96,7 +110,8 @@ struct Scenario {
 
     static func hardships(_ random: inout SimulatedRandom, isEasy: Bool) -> SimulatedHardships {
         var hardships = SimulatedHardships()
-        // Each kind of hardship is absent from many worlds, so that what another one does is seen more clearly.
+        // Each kind of hardship is absent from many worlds, so that what another one does is seen more
+        // clearly.
         func some(_ perMille: Int, _ random: inout SimulatedRandom) -> Int {
             random.chance(perMille: 500) ? random.number(in: 0...perMille) : 0
         }
@@ -104,13 +119,15 @@ struct Scenario {
         hardships.atOncePerMille = random.pick([0, 500, 1000])
         hardships.latePerMille = some(1000, &random)
         hardships.delayNanosecondsMax = random.pick([10_000, 1_000_000, delayNanosecondsMax])
-        hardships.faultDelayNanosecondsMax = some(50_000_000, &random)
-        if random.chance(perMille: 100) { hardships.waveNanoseconds = UInt64(random.pick([100_000, 5_000_000])) }
+        hardships.faultDelayNanosecondsMax = random.pick([0, 50_000_000, 1_000_000_000])
+        if random.chance(perMille: 100) {
+            hardships.waveNanoseconds = UInt64(random.pick([100_000, 5_000_000]))
+        }
         hardships.falseAgainPerMille = some(200, &random)
         hardships.falseReadinessPerMille = some(100, &random)
         hardships.noPipePerMille = some(300, &random)
         hardships.cancelLosesPerMille = some(1000, &random)
-        hardships.tellsFaults = random.chance(perMille: 600)
+        hardships.tellsFaults = random.chance(perMille: 750)
         hardships.connectsAtOncePerMille = some(1000, &random)
         hardships.completionsPerWaitMax = random.pick([1, 3, 16, .max, .max])
         guard !isEasy else { return hardships }
@@ -124,7 +141,9 @@ struct Scenario {
         _ random: inout SimulatedRandom, isEasy: Bool, sessionsMax: Int
     ) -> WorkerSettings {
         var settings = WorkerSettings()
-        func time(_ choices: [UInt64]) -> UInt64 { isEasy ? 600_000_000_000 : random.pick(choices) * 1_000_000 }
+        func time(_ choices: [UInt64]) -> UInt64 {
+            isEasy ? 600_000_000_000 : random.pick(choices) * 1_000_000
+        }
         settings.helloNanoseconds = time([50, 1000, 5000])
         settings.connectNanoseconds = time([20, 500, 5000])
         settings.idleNanoseconds = time([100, 2000, 30_000, 100_000])
@@ -153,15 +172,15 @@ struct Scenario {
     // MARK: The operator
 
     private static func reloads(
-        _ random: inout SimulatedRandom, originCount: Int, isEasy: Bool, busyNanoseconds: UInt64
+        _ random: inout SimulatedRandom, originCount: Int, _ temper: Temper
     ) -> [(nanoseconds: UInt64, operation: Operation)] {
         var operations: [(nanoseconds: UInt64, operation: Operation)] = []
-        for _ in 0..<random.magnitude(in: 0...6) {
-            let start = UInt64(random.number(in: 0...Int(busyNanoseconds)))
+        for _ in 0..<random.magnitude(in: 0...(temper.isParking ? 20 : 6)) {
+            let start = UInt64(random.number(in: 0...Int(temper.busyNanoseconds)))
             // A storm: many at one moment.
             let count = random.chance(perMille: 200) ? random.number(in: 5...12) : 1
             for _ in 0..<count {
-                let table = TableModel.random(&random, originCount: originCount, isEasy: isEasy)
+                let table = TableModel.random(&random, originCount: originCount, temper)
                 operations.append((start, .table(table)))
             }
         }
@@ -169,13 +188,12 @@ struct Scenario {
     }
 
     private static func operations(
-        _ random: inout SimulatedRandom, _ settings: WorkerSettings, originCount: Int, busyNanoseconds: UInt64
+        _ random: inout SimulatedRandom, originCount: Int, _ temper: Temper
     ) -> [(nanoseconds: UInt64, operation: Operation)] {
-        var operations = reloads(
-            &random, originCount: originCount, isEasy: false, busyNanoseconds: busyNanoseconds)
+        var operations = reloads(&random, originCount: originCount, temper)
         func add(_ perMille: Int, _ make: (inout SimulatedRandom) -> Operation) {
             guard random.chance(perMille: perMille) else { return }
-            let time = UInt64(random.number(in: 0...Int(busyNanoseconds)))
+            let time = UInt64(random.number(in: 0...Int(temper.busyNanoseconds)))
             operations.append((time, make(&random)))
         }
         add(200) { .settings(Self.settings(&$0, isEasy: false, sessionsMax: 8)) }

@@ -2,10 +2,10 @@ import DataPlane
 import Support
 import Testing
 
-/// A whole worker on a simulated kernel, by seeds. `SWITCHYARD_SEED=…` runs one seed and tells its last events;
-/// `SWITCHYARD_SEEDS=…` runs so many instead of the usual number.
+/// A whole worker on a simulated kernel, by seeds. `SWITCHYARD_SEED=…` runs one seed and tells its last
+/// events; `SWITCHYARD_SEEDS=…` runs so many instead of the usual number.
 @Suite struct SimulationTests {
-    static let seedsUsual = 2000
+    static let seedsUsual = 4000
 
     @Test func everySeedKeepsEveryRule() async {
         if let seed = environmentNumber("SWITCHYARD_SEED") {
@@ -24,7 +24,9 @@ import Testing
         print(total.summary)
         // Fewer seeds than usual do not see everything, and a failing one has not come to its end.
         guard count >= Self.seedsUsual, total.failed.isEmpty else { return }
-        for fault in SimulatedFault.allCases { #expect(total.hits[fault.rawValue] > 0, "\(fault) never happened") }
+        for fault in SimulatedFault.allCases {
+            #expect(total.hits[fault.rawValue] > 0, "\(fault) never happened")
+        }
         for mark in Mark.allCases { #expect(total.marks[mark.rawValue] > 0, "\(mark) never happened") }
     }
 
@@ -35,13 +37,17 @@ import Testing
             let second = SeedRun(seed: seed, bell: bell, log: log)
             #expect(first.digest == second.digest && first.eventCount == second.eventCount, "seed \(seed)")
         }
-        #expect(SeedRun(seed: 1, bell: bell, log: log).digest != SeedRun(seed: 2, bell: bell, log: log).digest)
+        #expect(
+            SeedRun(seed: 1, bell: bell, log: log).digest != SeedRun(seed: 2, bell: bell, log: log).digest)
     }
 
     private func report(_ run: SeedRun, eventCount: Int) {
         let events = run.lastEvents(eventCount).joined(separator: "\n")
         guard !run.failures.isEmpty else {
-            print("seed \(run.seed): \(run.turnCount) turns, \(run.eventCount) events, digest \(run.digest)\n\(events)")
+            print(
+                "seed \(run.seed): \(run.turnCount) turns, \(run.eventCount) events, "
+                    + "digest \(run.digest)\n\(events)"
+            )
             return
         }
         let sentences = run.failures.prefix(5).joined(separator: "\n")
@@ -83,8 +89,10 @@ struct SeedRun: Sendable {
     func lastEvents(_ count: Int) -> [String] {
         trace.events(last: count).map { event in
             let microseconds = event.nanoseconds / 1000
-            let value = event.kind == .completed
-                ? "\(OperationKind(rawValue: UInt8(event.value & 0xff)) ?? .none) \(event.value >> 8)" : "\(event.value)"
+            let value =
+                event.kind == .completed
+                ? "\(OperationKind(rawValue: UInt8(event.value & 0xff)) ?? .none) \(event.value >> 8)"
+                : "\(event.value)"
             return "\(microseconds)us #\(event.connection) \(event.kind) \(value)"
         }
     }
@@ -127,6 +135,7 @@ struct Tally: Sendable {
     var summary: String {
         let faults = SimulatedFault.allCases.map { "\($0) \(hits[$0.rawValue])" }.joined(separator: ", ")
         let seen = Mark.allCases.map { "\($0) \(marks[$0.rawValue])" }.joined(separator: ", ")
-        return "\(seedCount) seeds, \(turnCount) turns, \(eventCount) events\nfaults: \(faults)\nmarks: \(seen)"
+        return
+            "\(seedCount) seeds, \(turnCount) turns, \(eventCount) events\nfaults: \(faults)\nmarks: \(seen)"
     }
 }

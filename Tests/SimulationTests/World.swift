@@ -9,7 +9,7 @@ final class World {
     var worker: SimulatedWorker
     let links: WorkerLinks
     let log: LogReader
-    private(set) var judge: Judge!
+    private(set) lazy var judge = Judge(self)
 
     let originAddresses: [OriginAddress]
     /// Every table so far; those before `actedTable` are out of use.
@@ -63,14 +63,16 @@ final class World {
             randomSeed: random.next() | 1)
         worker = SimulatedWorker(
             backend: backend, sessionsMax: scenario.sessionsMax,
-            table: scenario.table.compiled(origins: originAddresses), settings: scenario.settings, links: links,
+            table: scenario.table.compiled(origins: originAddresses), settings: scenario.settings,
+            links: links,
             shared: shared)
-        judge = Judge(self)
         for _ in 0..<scenario.listenerCount { addListener() }
     }
 
     var nowNanoseconds: UInt64 { worker.backend.nowNanoseconds }
-    private var isFrozen: Bool { scenario.isFrozen && nowNanoseconds >= 1_000_000_000 + scenario.busyNanoseconds }
+    private var isFrozen: Bool {
+        scenario.isFrozen && nowNanoseconds >= 1_000_000_000 + scenario.busyNanoseconds
+    }
 
     func mark(_ mark: Mark) { marks[mark.rawValue] += 1 }
 
@@ -131,12 +133,14 @@ final class World {
 
     /// Nothing will happen any more: every client has had its turn, and no session is left.
     private var isSettled: Bool {
-        guard nextOperation == scenario.operations.count, worker.sessions.isEmpty, worker.backend.queuedCount == 0
+        guard nextOperation == scenario.operations.count, worker.sessions.isEmpty,
+            worker.backend.queuedCount == 0
         else { return false }
-        return isFrozen || scenario.clients.allSatisfy { client in
-            guard let peer = client.peer else { return client.attemptsLeft == 0 }
-            return worker.backend.peerView(peer.connection).isClosed
-        }
+        return isFrozen
+            || scenario.clients.allSatisfy { client in
+                guard let peer = client.peer else { return client.attemptsLeft == 0 }
+                return worker.backend.peerView(peer.connection).isClosed
+            }
     }
 
     // MARK: The operator
@@ -230,6 +234,7 @@ final class World {
             }
             answers += answer(scenario.origins[place], to: connection)
         }
+        for connection in worker.backend.takeAccepts() { beginOrigin(connection) }
     }
 
     private func answer(_ origin: Scenario.Origin, to connection: Int) -> [Answer] {
@@ -251,7 +256,8 @@ final class World {
     private func answerConnects() {
         let due = answers.filter { $0.nanoseconds <= nowNanoseconds }
         answers.removeAll { $0.nanoseconds <= nowNanoseconds }
-        for answer in due where !worker.backend.peerView(answer.connection).isClosed {
+        for answer in due where worker.backend.peerView(answer.connection).isConnecting {
+            guard !worker.backend.peerView(answer.connection).isClosed else { continue }
             switch answer.kind {
             case .accept:
                 worker.backend.peerAccept(answer.connection)
@@ -281,7 +287,9 @@ final class World {
         for line in log.read(links.log) { judge.judgeLine(line) }
         judge.judgeTurn()
         if !isFrozen { lookAtPeers() }
-        for client in scenario.clients where client.peer?.hasSentPrefix == false { client.firstTable = actedTable }
+        for client in scenario.clients where client.peer?.hasSentPrefix == false {
+            client.firstTable = actedTable
+        }
     }
 
     private func lookAtPeers() {

@@ -1,8 +1,8 @@
 import Glibc
 import Synchronization
 
-/// A trap in the code under test ends the process, and with it the test that would name the seed: this names it on the
-/// way out.
+/// A trap in the code under test ends the process, and with it the test that would name the seed: this names
+/// it on the way out.
 package enum CrashReport {
     private static let seeds = Mutex<[UInt64]>([])
     private static let isInstalled = Atomic<Bool>(false)

@@ -3,7 +3,9 @@ import Testing
 import Wire
 
 /// What the parser makes of bytes that are there at once.
-func parse(_ bytes: [UInt8], limits: HelloLimits = HelloLimits()) -> (
+func parse(
+    _ bytes: [UInt8], limits: HelloLimits = HelloLimits()
+) -> (
     outcome: HelloOutcome, hello: ClientHello
 ) {
     var parser = HelloParser()

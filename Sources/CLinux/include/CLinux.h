@@ -2,10 +2,8 @@
 // runs. Every function returns its result, or -errno. There is no logic here.
 #pragma once
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
-
+// Without _GNU_SOURCE: Swift sees the system's own headers without it, and the two must not differ. What needs it is
+// declared here and defined in CLinux.c.
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -54,9 +52,7 @@ static inline int clinux_listen(int descriptor, int backlog) {
     return (int)CLINUX_RESULT(listen(descriptor, backlog));
 }
 
-static inline int clinux_accept(int listener) {
-    return (int)CLINUX_RESULT(accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
-}
+int clinux_accept(int listener);
 
 static inline int clinux_connect(int descriptor, const void *address, socklen_t length) {
     return (int)CLINUX_RESULT(connect(descriptor, address, length));
@@ -72,15 +68,11 @@ static inline long clinux_receive(int descriptor, void *bytes, size_t count) {
     return CLINUX_RESULT(recv(descriptor, bytes, count, MSG_DONTWAIT));
 }
 
-static inline long clinux_splice(int from, int to, size_t count) {
-    return CLINUX_RESULT(splice(from, NULL, to, NULL, count, SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
-}
+long clinux_splice(int from, int to, size_t count);
 
-static inline int clinux_pipe(int ends[2]) { return (int)CLINUX_RESULT(pipe2(ends, O_NONBLOCK | O_CLOEXEC)); }
+int clinux_pipe(int ends[2]);
 
-static inline int clinux_set_pipe_size(int descriptor, int bytes) {
-    return (int)CLINUX_RESULT(fcntl(descriptor, F_SETPIPE_SZ, bytes));
-}
+int clinux_set_pipe_size(int descriptor, int bytes);
 
 static inline int clinux_shutdown_write(int descriptor) { return (int)CLINUX_RESULT(shutdown(descriptor, SHUT_WR)); }
 
@@ -137,9 +129,7 @@ static inline int clinux_wait_writable(int descriptor, int milliseconds) {
     return (int)CLINUX_RESULT(poll(&item, 1, milliseconds));
 }
 
-static inline int clinux_replace_descriptor(int descriptor, int other) {
-    return (int)CLINUX_RESULT(dup3(other, descriptor, O_CLOEXEC));
-}
+int clinux_replace_descriptor(int descriptor, int other);
 
 static inline int clinux_duplicate_descriptor(int descriptor) {
     return (int)CLINUX_RESULT(fcntl(descriptor, F_DUPFD_CLOEXEC, 3));
@@ -220,11 +210,7 @@ static inline int clinux_read_signal(int descriptor) {
 static inline void clinux_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
 
 /// How many processors this process may run on.
-static inline int clinux_processor_count(void) {
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) < 0) return 1;
-    return CPU_COUNT(&set);
-}
+int clinux_processor_count(void);
 
 /// Raises the soft limit of descriptors to the hard one, and returns it.
 static inline long clinux_raise_descriptor_limit(void) {
@@ -238,16 +224,7 @@ static inline long clinux_raise_descriptor_limit(void) {
 }
 
 /// Becomes another user for good: its groups, its group, its identity, and no new privileges.
-static inline int clinux_become_user(const char *name) {
-    errno = 0;
-    struct passwd *user = getpwnam(name);
-    if (user == NULL) return errno == 0 ? -ENOENT : -errno;
-    if (geteuid() == user->pw_uid) return 0;
-    if (initgroups(name, user->pw_gid) < 0) return -errno;
-    if (setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0) return -errno;
-    if (setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0) return -errno;
-    return (int)CLINUX_RESULT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-}
+int clinux_become_user(const char *name);
 
 static inline int clinux_set_thread_name(const char *name) {
     return (int)CLINUX_RESULT(prctl(PR_SET_NAME, name, 0, 0, 0));

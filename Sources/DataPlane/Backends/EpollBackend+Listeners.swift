@@ -1,7 +1,7 @@
 import CLinux
 
-/// Listening sockets and the wake descriptor of an epoll backend: watched level-triggered, so that what a budget left in
-/// the queue is reported again.
+/// Listening sockets and the wake descriptor of an epoll backend: watched level-triggered, so that what a
+/// budget left in the queue is reported again.
 struct EpollListeners {
     /// Marks the events of listeners; the rest of the word is the listener's index, or ``wakeIndex``.
     static let flag: UInt32 = 0x8000_0000
@@ -22,7 +22,9 @@ extension EpollBackend {
     }
 
     package mutating func removeListener(_ descriptor: Int32) {
-        guard let place = listeners.descriptors.firstIndex(where: { $0.descriptor == descriptor }) else { return }
+        guard let place = listeners.descriptors.firstIndex(where: { $0.descriptor == descriptor }) else {
+            return
+        }
         let index = listeners.descriptors.remove(at: place).index
         // What has been accepted by the kernel would be reset by the close: it is taken first.
         while listeners.budget > 0, completions.freeCount > 1024 {
@@ -70,7 +72,9 @@ extension EpollBackend {
             let accepted = clinux_accept(descriptor)
             if accepted == -EAGAIN { return }
             // A connection that was gone before we took it (accept(2), "Error handling"): on to the next.
-            if accepted < 0, accepted != -EMFILE, accepted != -ENFILE, accepted != -ENOBUFS, accepted != -ENOMEM {
+            if accepted < 0, accepted != -EMFILE, accepted != -ENFILE, accepted != -ENOBUFS,
+                accepted != -ENOMEM
+            {
                 taken += 1
                 continue
             }

@@ -3,7 +3,9 @@ import CLinux
 extension EpollBackend {
     package mutating func acquirePipe() -> PipeIndex? { pipes.acquire() }
 
-    package mutating func releasePipe(_ pipe: PipeIndex, isEmpty: Bool) { pipes.release(pipe, isEmpty: isEmpty) }
+    package mutating func releasePipe(_ pipe: PipeIndex, isEmpty: Bool) {
+        pipes.release(pipe, isEmpty: isEmpty)
+    }
 
     package mutating func fill(_ pipe: PipeIndex, from descriptor: Int32) -> Int {
         guard !sockets[Int(descriptor)].flags.contains(.urgent) else { return 0 }

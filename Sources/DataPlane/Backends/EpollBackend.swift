@@ -1,11 +1,13 @@
 import CLinux
 package import Linux
 
-/// Completions out of readiness. Sockets are watched edge-triggered and registered once, when an operation first finds
-/// nothing to do, so a short session costs two registrations and no modification; close takes a socket out by itself.
+/// Completions out of readiness. Sockets are watched edge-triggered and registered once, when an operation
+/// first finds nothing to do, so a short session costs two registrations and no modification; close takes a
+/// socket out by itself.
 ///
-/// What is remembered of a socket: whether it may have bytes, and whether it may take some. A receive that did not fill
-/// its buffer has emptied the socket (epoll(7), question 9), so it is not tried again before the next event.
+/// What is remembered of a socket: whether it may have bytes, and whether it may take some. A receive that
+/// did not fill its buffer has emptied the socket (epoll(7), question 9), so it is not tried again before the
+/// next event.
 @safe package struct EpollBackend: IOBackend, ~Copyable {
     package private(set) var nowNanoseconds: UInt64 = clinux_monotonic_nanoseconds()
 
@@ -20,8 +22,9 @@ package import Linux
     private static let eventsMax = 256
     private let userTimeoutMilliseconds: Int32
 
-    /// `descriptorsMax`: the process's limit, every descriptor is below it. `sessionsMax` bounds buffers and completions.
-    /// `userTimeoutMilliseconds`: how long an origin may leave bytes unacknowledged (TCP_USER_TIMEOUT).
+    /// `descriptorsMax`: the process's limit, every descriptor is below it. `sessionsMax` bounds buffers and
+    /// completions. `userTimeoutMilliseconds`: how long an origin may leave bytes unacknowledged
+    /// (TCP_USER_TIMEOUT).
     package init(
         descriptorsMax: Int, sessionsMax: Int, pipesMax: Int, userTimeoutMilliseconds: Int32 = 30_000
     ) throws(Errno) {
@@ -31,10 +34,12 @@ package import Linux
         buffers = BufferPool(capacity: 2 * sessionsMax + 64)
         pipes = PipePool(capacity: pipesMax)
         completions = CompletionQueue(capacity: 4 * sessionsMax + 1024)
+        // SAFETY: freed in deinit; the kernel writes an entry before it is read.
         unsafe events = .allocate(capacity: Self.eventsMax)
     }
 
     deinit {
+        // SAFETY: allocated in init.
         unsafe events.deallocate()
         _ = clinux_close(epoll)
     }
@@ -81,7 +86,9 @@ package import Linux
     @inline(never)
     private mutating func noteFault(_ descriptor: Int32) {
         let socket = sockets[Int(descriptor)]
-        guard socket.reading == .none, socket.writing == .none, !socket.flags.contains(.failed) else { return }
+        guard socket.reading == .none, socket.writing == .none, !socket.flags.contains(.failed) else {
+            return
+        }
         sockets[Int(descriptor)].flags.insert(.failed)
         complete(socket.owner.with(.fault), -ECONNRESET)
     }
@@ -98,8 +105,8 @@ package import Linux
             epoll, isKnown ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, descriptor, mask,
             UInt64(socket.registration) << 32 | UInt64(UInt32(bitPattern: descriptor)))
         guard result == 0 else {
-            // ENOMEM and ENOSPC (fs.epoll.max_user_watches) leave the socket as it was: the session's deadline ends it,
-            // unless its next operation has more luck.
+            // ENOMEM and ENOSPC (fs.epoll.max_user_watches) leave the socket as it was: the session's
+            // deadline ends it, unless its next operation has more luck.
             precondition(result == -ENOMEM || result == -ENOSPC, "an open socket can be watched")
             return
         }
@@ -119,13 +126,16 @@ package import Linux
             flags: mayHaveBytes ? [.readable, .writable] : [.writable])
     }
 
-    package mutating func connect(_ owner: Token, to address: SocketAddress, sending bytes: BufferSlice) -> Int32 {
+    package mutating func connect(
+        _ owner: Token, to address: SocketAddress, sending bytes: BufferSlice
+    ) -> Int32 {
         let descriptor = clinux_socket(address.family)
         guard descriptor >= 0 else { return descriptor }
         if address.family != AF_UNIX {
             _ = clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
             _ = clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, userTimeoutMilliseconds)
-            // The handshake's last acknowledgement travels with the hello, which follows at once: one packet less.
+            // The handshake's last acknowledgement travels with the hello, which follows at once: one packet
+            // less.
             _ = clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_QUICKACK, 0)
         }
 
@@ -135,12 +145,14 @@ package import Linux
         // SAFETY: the address is as long as it says.
         let result = unsafe address.withKernelAddress { unsafe clinux_connect(descriptor, $0, $1) }
         guard result == 0 || result == -EINPROGRESS else {
-            // For a unix socket EAGAIN means that its queue is full: a failed attempt like any other (connect(2)).
+            // For a unix socket EAGAIN means that its queue is full: a failed attempt like any other
+            // (connect(2)).
             finishWrite(descriptor, Int(result))
             return descriptor
         }
-        // On one machine the three-way handshake is over when connect returns, even if it says EINPROGRESS: the answer
-        // was processed as the call released the socket. So the hello is tried at once; EAGAIN says that it was too early.
+        // On one machine the three-way handshake is over when connect returns, even if it says EINPROGRESS:
+        // the answer was processed as the call released the socket. So the hello is tried at once; EAGAIN
+        // says that it was too early.
         performWrite(descriptor)
         return descriptor
     }
@@ -159,7 +171,8 @@ package import Linux
     }
 
     package mutating func mayReceive(_ descriptor: Int32) -> Bool {
-        sockets[Int(descriptor)].flags.isDisjoint(with: .urgent) && sockets[Int(descriptor)].flags.contains(.readable)
+        sockets[Int(descriptor)].flags.isDisjoint(with: .urgent)
+            && sockets[Int(descriptor)].flags.contains(.readable)
     }
 
     package mutating func send(_ descriptor: Int32, _ bytes: BufferSlice, endFollows: Bool) {
@@ -198,7 +211,8 @@ package import Linux
         if socket.reading != .none {
             sockets[Int(descriptor)].reading = .none
             completions.push(
-                Completion(token: socket.owner.with(socket.reading), result: -ECANCELED, buffer: socket.readBuffer))
+                Completion(
+                    token: socket.owner.with(socket.reading), result: -ECANCELED, buffer: socket.readBuffer))
         }
         if socket.writing != .none { finishWrite(descriptor, Int(-ECANCELED)) }
     }
@@ -210,11 +224,13 @@ package import Linux
 
     package mutating func close(_ descriptor: Int32, reset: Bool) {
         let socket = sockets[Int(descriptor)]
-        precondition(socket.reading == .none && socket.writing == .none, "nothing is in flight on a closed socket")
+        precondition(
+            socket.reading == .none && socket.writing == .none, "nothing is in flight on a closed socket")
         if reset { _ = clinux_set_reset_on_close(descriptor) }
         _ = clinux_close(descriptor)
         sockets[Int(descriptor)] = EpollSocket(
-            owner: Token(slot: 0, generation: 0), registration: socket.registration.nextRegistration, flags: [])
+            owner: Token(slot: 0, generation: 0), registration: socket.registration.nextRegistration,
+            flags: [])
     }
 
     // MARK: Performing
@@ -234,7 +250,9 @@ package import Linux
         let room = BufferPool.dataBytes - Int(socket.readOffset)
         // SAFETY: `room` bytes are left in the buffer from the offset on.
         let result = unsafe clinux_receive(descriptor, buffers.start(buffer) + Int(socket.readOffset), room)
-        if result < room, socket.flags.isDisjoint(with: [.peerEnded, .urgent]) { sockets[Int(descriptor)].flags.remove(.readable) }
+        if result < room, socket.flags.isDisjoint(with: [.peerEnded, .urgent]) {
+            sockets[Int(descriptor)].flags.remove(.readable)
+        }
         if result > 0 {
             finishRead(descriptor, result, buffer)
             return
@@ -274,7 +292,8 @@ package import Linux
         sockets[Int(descriptor)].reading = .none
         completions.push(
             Completion(
-                token: socket.owner.with(socket.reading), result: Int32(truncatingIfNeeded: result), buffer: buffer))
+                token: socket.owner.with(socket.reading), result: Int32(truncatingIfNeeded: result),
+                buffer: buffer))
     }
 
     @inline(always)
@@ -306,8 +325,8 @@ package struct EpollSocket: BitwiseCopyable {
         static let peerEnded = Flags(rawValue: 16)
         /// The socket's failure was told, by an operation or as a fault: it is not told as a fault again.
         static let failed = Flags(rawValue: 32)
-        /// There is urgent data: a receive stops in front of it, so that a short one has not emptied the socket, and a
-        /// splice never comes past it (tcp(7), "Urgent data"). Until a receive finds nothing.
+        /// There is urgent data: a receive stops in front of it, so that a short one has not emptied the
+        /// socket, and a splice never comes past it (tcp(7), "Urgent data"). Until a receive finds nothing.
         static let urgent = Flags(rawValue: 64)
     }
 

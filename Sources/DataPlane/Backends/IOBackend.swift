@@ -1,12 +1,12 @@
 package import Linux
 
-/// What a worker asks of the kernel, in the shape of completions: an operation is submitted with a ``Token`` and later
-/// answers once with that token and a result. The epoll backend performs the system call when the socket is ready, the
-/// ring lets the kernel do it, the simulator pretends; a worker cannot tell them apart.
+/// What a worker asks of the kernel, in the shape of completions: an operation is submitted with a ``Token``
+/// and later answers once with that token and a result. The epoll backend performs the system call when the
+/// socket is ready, the ring lets the kernel do it, the simulator pretends; a worker cannot tell them apart.
 ///
 /// Rules that every backend keeps and every caller relies on (the contract tests check them):
-/// - At most one operation that reads (receive, await readable) and one that writes (connect, send, await writable) are
-///   in flight on a socket.
+/// - At most one operation that reads (receive, await readable) and one that writes (connect, send, await
+///   writable) are in flight on a socket.
 /// - Every submitted operation completes exactly once, with its token, also when it fails or is cancelled.
 /// - No completion is delivered from within a submission: the caller sees it from ``nextCompletion()`` only.
 /// - A socket is closed only when nothing is in flight on it.
@@ -16,7 +16,8 @@ package protocol IOBackend: ~Copyable {
     /// The time of this turn in nanoseconds of a clock that never goes back; read once, after each wait.
     var nowNanoseconds: UInt64 { get }
 
-    /// Waits until at least one completion is there or `milliseconds` have passed (-1: no limit; 0: does not wait).
+    /// Waits until at least one completion is there or `milliseconds` have passed (-1: no limit; 0: does not
+    /// wait).
     mutating func wait(milliseconds: Int32)
 
     /// The next completion, in the order in which operations finished.
@@ -24,8 +25,8 @@ package protocol IOBackend: ~Copyable {
 
     // MARK: Listeners
 
-    /// Accepts connections from a listening socket; each completes as `accept` with the new descriptor as its result,
-    /// and with the listener's index in the token's slot.
+    /// Accepts connections from a listening socket; each completes as `accept` with the new descriptor as its
+    /// result, and with the listener's index in the token's slot.
     mutating func addListener(_ descriptor: Int32, index: UInt32)
 
     /// Takes what the listener's queue still holds as completions, then closes it.
@@ -45,22 +46,25 @@ package protocol IOBackend: ~Copyable {
     /// The address of the other end, or nil when it is gone already.
     func peerAddress(_ descriptor: Int32) -> SocketAddress?
 
-    /// Binds an accepted descriptor to a session's side. `mayHaveBytes`: try to read before waiting for readiness.
+    /// Binds an accepted descriptor to a session's side. `mayHaveBytes`: try to read before waiting for
+    /// readiness.
     mutating func adopt(_ descriptor: Int32, owner: Token, mayHaveBytes: Bool)
 
-    /// Makes a socket, starts to connect it, and sends the first bytes as soon as it is connected. Returns the new
-    /// descriptor, or `-errno` when there could not be one. Completes as `connect` with the count of bytes sent.
+    /// Makes a socket, starts to connect it, and sends the first bytes as soon as it is connected. Returns
+    /// the new descriptor, or `-errno` when there could not be one. Completes as `connect` with the count of
+    /// bytes sent.
     mutating func connect(_ owner: Token, to address: SocketAddress, sending bytes: BufferSlice) -> Int32
 
-    /// Receives bytes. With a buffer: appends at the slice's end, as much as the buffer can hold. Without: takes a buffer
-    /// when there are bytes, and hands it over with the completion. The result is the count of bytes; 0: the peer's end.
+    /// Receives bytes. With a buffer: appends at the slice's end, as much as the buffer can hold. Without:
+    /// takes a buffer when there are bytes, and hands it over with the completion. The result is the count of
+    /// bytes; 0: the peer's end.
     mutating func receive(_ descriptor: Int32, appendingTo slice: BufferSlice)
 
     /// Whether a receive is known to complete at once: with bytes, or with the peer's end.
     mutating func mayReceive(_ descriptor: Int32) -> Bool
 
-    /// Sends bytes; the result may be less than was asked. `endFollows`: the caller shuts down or closes as soon as they
-    /// are taken, so they may wait for that and travel with the end.
+    /// Sends bytes; the result may be less than was asked. `endFollows`: the caller shuts down or closes as
+    /// soon as they are taken, so they may wait for that and travel with the end.
     mutating func send(_ descriptor: Int32, _ bytes: BufferSlice, endFollows: Bool)
 
     /// Completes as `readable` when there may be something to splice from the socket.
@@ -75,7 +79,8 @@ package protocol IOBackend: ~Copyable {
     /// Tells the peer that no more bytes come; what was sent before still arrives.
     mutating func shutdownWrite(_ descriptor: Int32)
 
-    /// Closes a socket on which nothing is in flight. `reset`: the peer sees a reset instead of an orderly end.
+    /// Closes a socket on which nothing is in flight. `reset`: the peer sees a reset instead of an orderly
+    /// end.
     mutating func close(_ descriptor: Int32, reset: Bool)
 
     // MARK: Pipes: bytes go through them without being copied
@@ -86,11 +91,12 @@ package protocol IOBackend: ~Copyable {
     /// Gives a pipe back; one that still holds bytes is closed.
     mutating func releasePipe(_ pipe: PipeIndex, isEmpty: Bool)
 
-    /// Moves bytes from a socket into an empty pipe, at once: the count, `-EAGAIN`: nothing there. 0: at the peer's end,
-    /// or at urgent data, which a splice does not pass; a receive tells which.
+    /// Moves bytes from a socket into an empty pipe, at once: the count, `-EAGAIN`: nothing there. 0: at the
+    /// peer's end, or at urgent data, which a splice does not pass; a receive tells which.
     mutating func fill(_ pipe: PipeIndex, from descriptor: Int32) -> Int
 
-    /// Moves up to `count` bytes from a pipe into a socket, at once: the count, or `-EAGAIN`: the socket takes none now.
+    /// Moves up to `count` bytes from a pipe into a socket, at once: the count, or `-EAGAIN`: the socket
+    /// takes none now.
     mutating func drain(_ pipe: PipeIndex, to descriptor: Int32, count: Int) -> Int
 
     // MARK: Buffers
@@ -116,8 +122,8 @@ extension IOBackend where Self: ~Copyable {
     }
 }
 
-/// What identifies an operation: the session's slot, its generation (a slot is used again; a late answer must not reach
-/// the next tenant), the kind of operation and the side of the session it concerns.
+/// What identifies an operation: the session's slot, its generation (a slot is used again; a late answer must
+/// not reach the next tenant), the kind of operation and the side of the session it concerns.
 package struct Token: BitwiseCopyable, Equatable {
     /// slot (32 bits) | generation (24) | kind (7) | side (1)
     package let raw: UInt64
@@ -127,7 +133,8 @@ package struct Token: BitwiseCopyable, Equatable {
 
     /// Builds a token; `generation` is at most ``generationMax``.
     package init(slot: UInt32, generation: UInt32, kind: OperationKind = .none, side: Side = .client) {
-        raw = UInt64(slot) << 32 | UInt64(generation & Self.generationMax) << 8
+        raw =
+            UInt64(slot) << 32 | UInt64(generation & Self.generationMax) << 8
             | UInt64(kind.rawValue) << 1 | UInt64(side.rawValue)
     }
 
@@ -143,7 +150,9 @@ package struct Token: BitwiseCopyable, Equatable {
     package var generation: UInt32 { UInt32(truncatingIfNeeded: raw >> 8) & Self.generationMax }
 
     /// The operation.
-    package var kind: OperationKind { OperationKind(rawValue: UInt8(truncatingIfNeeded: raw >> 1) & 0x7f) ?? .none }
+    package var kind: OperationKind {
+        OperationKind(rawValue: UInt8(truncatingIfNeeded: raw >> 1) & 0x7f) ?? .none
+    }
 
     /// The socket's side of the session.
     package var side: Side { raw & 1 == 0 ? .client : .origin }
@@ -178,8 +187,9 @@ package enum OperationKind: UInt8, BitwiseCopyable {
     case readable = 6
     /// The socket may take more.
     case writable = 7
-    /// The socket failed while nothing was in flight on it. Unasked for: not counted as an operation. Comes once at most,
-    /// and not when an operation has said it. A socket on which nothing ever had to wait may fail without.
+    /// The socket failed while nothing was in flight on it. Unasked for: not counted as an operation. Comes
+    /// once at most, and not when an operation has said it. A socket on which nothing ever had to wait may
+    /// fail without.
     case fault = 8
 }
 

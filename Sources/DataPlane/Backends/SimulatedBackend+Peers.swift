@@ -83,7 +83,8 @@ extension SimulatedBackend {
 
     /// A client connects; nil when no one listens, or the listener's queue is full.
     package mutating func peerOpen(from address: SocketAddress, to descriptor: Int32) -> Int? {
-        guard case .listener(let place) = descriptors[Int(descriptor)], listeners[place].descriptor == descriptor,
+        guard case .listener(let place) = descriptors[Int(descriptor)],
+            listeners[place].descriptor == descriptor,
             listeners[place].queue.count < limits.backlogMax
         else {
             trace.hit(.backlogFull)
@@ -103,6 +104,13 @@ extension SimulatedBackend {
     package mutating func takeConnects() -> [Int] {
         defer { newConnects = [] }
         return newConnects
+    }
+
+    /// Origins that have taken a connection of their own accord since the last call, as its connect was
+    /// cancelled.
+    package mutating func takeAccepts() -> [Int] {
+        defer { newAccepts = [] }
+        return newAccepts
     }
 
     /// The origin takes the connection. Nothing happens when the worker has given up.
@@ -167,7 +175,8 @@ extension SimulatedBackend {
         tellFault(id)
     }
 
-    /// The other end closes: with unread bytes that is a reset, else an end, and what comes then is answered with a reset.
+    /// The other end closes: with unread bytes that is a reset, else an end, and what comes then is answered
+    /// with a reset.
     package mutating func peerClose(_ id: Int) {
         guard !connections[id].isResetByPeer, !connections[id].hasPeerClosed else { return }
         guard connections[id].visibleCount == 0 else {
@@ -182,7 +191,8 @@ extension SimulatedBackend {
     /// As epoll does: an error on a socket without operations is told at once, and only then.
     private mutating func tellFault(_ id: Int) {
         let connection = connections[id]
-        guard hardships.tellsFaults, connection.isOpen, connection.inFlightCount == 0, let owner = connection.owner
+        guard hardships.tellsFaults, connection.isOpen, connection.inFlightCount == 0,
+            let owner = connection.owner
         else { return }
         complete(owner.with(.fault), Int(-ECONNRESET), connection: id)
     }

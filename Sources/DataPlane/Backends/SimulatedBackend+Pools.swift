@@ -24,7 +24,9 @@ extension SimulatedBackend {
 
     mutating func allocateBuffer(for connection: Int) -> BufferIndex? {
         guard let buffer = buffers.allocate() else { return nil }
-        if bufferUses[Int(buffer.raw)].isInUse { trace.violate("the pool gives out buffer \(buffer.raw) twice") }
+        if bufferUses[Int(buffer.raw)].isInUse {
+            trace.violate("the pool gives out buffer \(buffer.raw) twice")
+        }
         bufferUses[Int(buffer.raw)] = SimulatedBufferUse(isInUse: true, connection: connection)
         return buffer
     }
@@ -32,7 +34,8 @@ extension SimulatedBackend {
     mutating func checkInUse(_ slice: BufferSlice, _ call: StaticString, _ id: Int) {
         let use = bufferUses[Int(slice.buffer.raw)]
         if !use.isInUse || use.isUnderWay {
-            trace.violate("\(call) on connection \(id) with buffer \(slice.buffer.raw), which it does not have")
+            trace.violate(
+                "\(call) on connection \(id) with buffer \(slice.buffer.raw), which it does not have")
         }
     }
 
@@ -97,7 +100,8 @@ extension SimulatedBackend {
     package mutating func releasePipe(_ pipe: PipeIndex, isEmpty: Bool) {
         guard let place = place(of: pipe, "releasePipe") else { return }
         if pipes[place].bytes.isEmpty != isEmpty {
-            trace.violate("pipe \(place) with \(pipes[place].bytes.count) bytes is released as empty: \(isEmpty)")
+            trace.violate(
+                "pipe \(place) with \(pipes[place].bytes.count) bytes is released as empty: \(isEmpty)")
         }
         if !isEmpty { trace.hit(.pipeWithBytesReleased) }
         pipes[place] = SimulatedPipe()
@@ -112,9 +116,13 @@ extension SimulatedBackend {
     }
 
     package mutating func fill(_ pipe: PipeIndex, from descriptor: Int32) -> Int {
-        guard let id = connection(of: descriptor, "fill"), let place = place(of: pipe, "fill") else { return 0 }
+        guard let id = connection(of: descriptor, "fill"), let place = place(of: pipe, "fill") else {
+            return 0
+        }
         if !pipes[place].bytes.isEmpty { trace.violate("pipe \(place) is filled, but not empty") }
-        if connections[id].reading.kind != .none { trace.violate("connection \(id) is spliced from while it is read") }
+        if connections[id].reading.kind != .none {
+            trace.violate("connection \(id) is spliced from while it is read")
+        }
         pipes[place].connection = id
         guard !connections[id].inbound.isEmpty else {
             let result = connections[id].readWithoutBytes() ?? Int(-EAGAIN)
@@ -135,10 +143,16 @@ extension SimulatedBackend {
     }
 
     package mutating func drain(_ pipe: PipeIndex, to descriptor: Int32, count: Int) -> Int {
-        guard let id = connection(of: descriptor, "drain"), let place = place(of: pipe, "drain") else { return 0 }
-        if connections[id].writing.kind != .none { trace.violate("connection \(id) is spliced to while it is written") }
+        guard let id = connection(of: descriptor, "drain"), let place = place(of: pipe, "drain") else {
+            return 0
+        }
+        if connections[id].writing.kind != .none {
+            trace.violate("connection \(id) is spliced to while it is written")
+        }
         if connections[id].hasWorkerEnded { trace.violate("connection \(id) is spliced to after its end") }
-        if count <= 0 || count > pipes[place].bytes.count { trace.violate("pipe \(place) does not hold \(count) bytes") }
+        if count <= 0 || count > pipes[place].bytes.count {
+            trace.violate("pipe \(place) does not hold \(count) bytes")
+        }
         if connections[id].partner != pipes[place].connection {
             trace.violate("connection \(id) is spliced bytes of connection \(pipes[place].connection)")
         }

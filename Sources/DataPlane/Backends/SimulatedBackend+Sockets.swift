@@ -12,7 +12,8 @@ enum SimulatedDescriptor {
 extension SimulatedBackend {
     /// The lowest free number, as in the kernel, so that numbers are used again soon; nil: EMFILE or ENFILE.
     mutating func allocateDescriptor(_ use: SimulatedDescriptor) -> Int32? {
-        guard openCount < limits.descriptorsMax, !random.chance(perMille: hardships.noDescriptorPerMille) else {
+        guard openCount < limits.descriptorsMax, !random.chance(perMille: hardships.noDescriptorPerMille)
+        else {
             return nil
         }
         openCount += 1
@@ -32,30 +33,40 @@ extension SimulatedBackend {
 
     /// The connection that a call of the worker's concerns; nil, and a broken rule, when there is none.
     mutating func connection(of descriptor: Int32, _ call: StaticString, needsOwner: Bool = true) -> Int? {
-        guard descriptors.indices.contains(Int(descriptor)), case .connection(let id) = descriptors[Int(descriptor)]
+        guard descriptors.indices.contains(Int(descriptor)),
+            case .connection(let id) = descriptors[Int(descriptor)]
         else {
             trace.violate("\(call) on descriptor \(descriptor), which is not an open socket")
             return nil
         }
-        if !connections[id].isHandedOver { trace.violate("\(call) on connection \(id), whose accept is under way") }
-        if needsOwner, connections[id].owner == nil { trace.violate("\(call) on connection \(id), which nobody adopted") }
+        if !connections[id].isHandedOver {
+            trace.violate("\(call) on connection \(id), whose accept is under way")
+        }
+        if needsOwner, connections[id].owner == nil {
+            trace.violate("\(call) on connection \(id), which nobody adopted")
+        }
         return id
     }
 
     /// The connection of an open socket.
     func connection(at descriptor: Int32) -> Int? {
-        guard descriptors.indices.contains(Int(descriptor)), case .connection(let id) = descriptors[Int(descriptor)]
+        guard descriptors.indices.contains(Int(descriptor)),
+            case .connection(let id) = descriptors[Int(descriptor)]
         else { return nil }
         return id
     }
 
     /// Connections that were gone when they were accepted: closed, and never adopted.
     var goneCount: UInt64 {
-        UInt64(connections.count { $0.isHandedOver && $0.owner == nil && $0.isResetByPeer && $0.hasWorkerClosed })
+        let goneCount = connections.count {
+            $0.isHandedOver && $0.owner == nil && $0.isResetByPeer && $0.hasWorkerClosed && !$0.isDiscarded
+        }
+        return UInt64(goneCount)
     }
 
     package func peerAddress(_ descriptor: Int32) -> SocketAddress? {
-        guard descriptors.indices.contains(Int(descriptor)), case .connection(let id) = descriptors[Int(descriptor)],
+        guard descriptors.indices.contains(Int(descriptor)),
+            case .connection(let id) = descriptors[Int(descriptor)],
             !connections[id].isResetByPeer
         else { return nil }
         return connections[id].address
@@ -75,7 +86,9 @@ extension SimulatedBackend {
         if isTaken { trace.violate("connection \(id) gets a slot, generation and side that another one has") }
     }
 
-    package mutating func connect(_ owner: Token, to address: SocketAddress, sending bytes: BufferSlice) -> Int32 {
+    package mutating func connect(
+        _ owner: Token, to address: SocketAddress, sending bytes: BufferSlice
+    ) -> Int32 {
         let id = connections.count
         guard let descriptor = allocateDescriptor(.connection(id)) else {
             trace.hit(.connectWithoutDescriptor)
@@ -147,17 +160,23 @@ extension SimulatedBackend {
     }
 
     private mutating func submitReading(_ id: Int, _ kind: OperationKind, _ slice: BufferSlice) {
-        if connections[id].reading.kind != .none { trace.violate("connection \(id) has a second read in flight") }
+        if connections[id].reading.kind != .none {
+            trace.violate("connection \(id) has a second read in flight")
+        }
         connections[id].reading = SimulatedOperation(kind: kind, slice: slice)
         noteSubmitted(slice, 1)
         if random.chance(perMille: hardships.atOncePerMille) { performReading(id) }
-        if !connections[id].reading.isPerformed { trace.hit(kind == .receive ? .receiveWaited : .readableWaited) }
+        if !connections[id].reading.isPerformed {
+            trace.hit(kind == .receive ? .receiveWaited : .readableWaited)
+        }
     }
 
     private mutating func submitWriting(
         _ id: Int, _ kind: OperationKind, _ slice: BufferSlice, endFollows: Bool = false
     ) {
-        if connections[id].writing.kind != .none { trace.violate("connection \(id) has a second write in flight") }
+        if connections[id].writing.kind != .none {
+            trace.violate("connection \(id) has a second write in flight")
+        }
         if connections[id].hasWorkerEnded { trace.violate("connection \(id) is written to after its end") }
         if slice.buffer != .none { checkSource(slice, of: id) }
         connections[id].writing = SimulatedOperation(kind: kind, slice: slice, endFollows: endFollows)
@@ -181,10 +200,13 @@ extension SimulatedBackend {
             return
         }
         guard !connections[id].inbound.isEmpty else {
-            if let result = connections[id].readWithoutBytes() { finishReading(id, result, operation.slice.buffer) }
+            if let result = connections[id].readWithoutBytes() {
+                finishReading(id, result, operation.slice.buffer)
+            }
             return
         }
-        guard let buffer = operation.slice.buffer == .none ? allocateBuffer(for: id) : operation.slice.buffer else {
+        guard let buffer = operation.slice.buffer == .none ? allocateBuffer(for: id) : operation.slice.buffer
+        else {
             trace.violate("the pool of buffers is empty")
             finishReading(id, Int(-ENOBUFS))
             return
@@ -194,7 +216,9 @@ extension SimulatedBackend {
         let count = shorten(asked, .shortReceive)
         // SAFETY: `count` bytes fit the buffer behind the offset.
         let target = unsafe buffers.start(buffer) + offset
-        unsafe connections[id].inbound.take(count) { unsafe target.update(from: $0.baseAddress!, count: $0.count) }
+        unsafe connections[id].inbound.take(count) {
+            unsafe target.update(from: $0.baseAddress!, count: $0.count)
+        }
         noteTaken(id, count)
         finishReading(id, count, buffer)
     }
@@ -251,6 +275,7 @@ extension SimulatedBackend {
             // The other end has closed in order, and answers what comes now with a reset.
             connections[id].becomeReset(error: ECONNRESET, losesInbound: false)
         } else {
+            // SAFETY: the count is at most that of the bytes.
             unsafe connections[id].outbound.append(UnsafeBufferPointer(rebasing: bytes[..<count]))
         }
         return count
@@ -287,6 +312,11 @@ extension SimulatedBackend {
         guard let id = connection(of: descriptor, "cancel") else { return }
         note(.cancel, id)
         if random.chance(perMille: hardships.cancelLosesPerMille) {
+            if connections[id].isConnecting {
+                // The origin's answer and the cancel have crossed.
+                connections[id].stage = .established
+                newAccepts.append(id)
+            }
             performReading(id)
             performWriting(id)
         }
@@ -306,7 +336,9 @@ extension SimulatedBackend {
     package mutating func shutdownWrite(_ descriptor: Int32) {
         guard let id = connection(of: descriptor, "shutdownWrite") else { return }
         note(.shutdownWrite, id)
-        if connections[id].writing.kind != .none { trace.violate("connection \(id) is ended while it is written to") }
+        if connections[id].writing.kind != .none {
+            trace.violate("connection \(id) is ended while it is written to")
+        }
         if connections[id].hasWorkerEnded { trace.violate("connection \(id) is ended twice") }
         connections[id].hasWorkerEnded = true
     }
@@ -314,11 +346,14 @@ extension SimulatedBackend {
     package mutating func close(_ descriptor: Int32, reset: Bool) {
         guard let id = connection(of: descriptor, "close", needsOwner: false) else { return }
         note(reset ? .reset : .close, id)
-        if connections[id].inFlightCount > 0 { trace.violate("connection \(id) is closed with operations in flight") }
+        if connections[id].inFlightCount > 0 {
+            trace.violate("connection \(id) is closed with operations in flight")
+        }
         freeDescriptor(descriptor)
         connections[id].descriptor = -1
         connections[id].hasWorkerEnded = true
         connections[id].hasWorkerClosed = true
+        connections[id].isDiscarded = isFinishing
         // tcp_close: a socket with unread bytes is reset.
         let hasUnread = !connections[id].inbound.isEmpty
         if hasUnread { trace.hit(.closedWithUnread) }

@@ -3,10 +3,11 @@ import Linux
 
 /// A kernel that is not there: sockets, pipes and time as a worker knows them, made of arrays and a seed.
 ///
-/// What the kernel may do, this one does when chance says so: it moves fewer bytes than it could, finishes operations late and
-/// out of order, has no descriptors, tells errors once and to whoever asks first. What the contract of ``IOBackend``
-/// forbids its caller is noted in ``trace``. Time passes only in ``wait(milliseconds:)``. The other ends of all
-/// connections belong to the test, which acts between two turns (SimulatedBackend+Peers.swift).
+/// What the kernel may do, this one does when chance says so: it moves fewer bytes than it could, finishes
+/// operations late and out of order, has no descriptors, tells errors once and to whoever asks first. What
+/// the contract of ``IOBackend`` forbids its caller is noted in ``trace``. Time passes only in
+/// ``wait(milliseconds:)``. The other ends of all connections belong to the test, which acts between two
+/// turns (SimulatedBackend+Peers.swift).
 package struct SimulatedBackend: IOBackend, ~Copyable {
     /// The clock; it starts at a second.
     package private(set) var nowNanoseconds: UInt64 = 1_000_000_000
@@ -30,6 +31,8 @@ package struct SimulatedBackend: IOBackend, ~Copyable {
     var isAccepting = true
     /// Connects that the test has not looked at yet.
     var newConnects: [Int] = []
+    /// Connects that were answered at the last moment, unasked.
+    var newAccepts: [Int] = []
 
     var buffers: BufferPool
     var bufferUses: [SimulatedBufferUse]
@@ -69,7 +72,9 @@ package struct SimulatedBackend: IOBackend, ~Copyable {
         noteHaste(milliseconds)
         guard readyHead == ready.count, milliseconds != 0 else { return }
         var wakeNanoseconds = horizonNanoseconds
-        if milliseconds > 0 { wakeNanoseconds = min(wakeNanoseconds, nowNanoseconds + UInt64(milliseconds) * 1_000_000) }
+        if milliseconds > 0 {
+            wakeNanoseconds = min(wakeNanoseconds, nowNanoseconds + UInt64(milliseconds) * 1_000_000)
+        }
         for completion in late { wakeNanoseconds = min(wakeNanoseconds, completion.dueNanoseconds) }
         guard wakeNanoseconds != .max else {
             trace.violate("the worker waits for ever, and nothing will happen")
@@ -160,9 +165,10 @@ package struct SimulatedBackend: IOBackend, ~Copyable {
         _ token: Token, _ result: Int, connection: Int, buffer: BufferIndex = .none
     ) {
         var dueNanoseconds = nowNanoseconds + hardships.delayNanoseconds(&random, nowNanoseconds)
-        // Nobody waits for a fault: it may come when all is over, and another session has the slot.
-        if token.kind == .fault { dueNanoseconds += UInt64(random.magnitude(in: 0...hardships.faultDelayNanosecondsMax)) }
-        if connection >= 0 {
+        if token.kind == .fault {
+            // Nobody waits for a fault: it may come when all is over, and another session has the slot.
+            dueNanoseconds += UInt64(random.number(in: 0...hardships.faultDelayNanosecondsMax))
+        } else if connection >= 0 {
             // The operations of one socket answer in the order in which they were performed.
             dueNanoseconds = max(dueNanoseconds, connections[connection].lastDueNanoseconds)
             connections[connection].lastDueNanoseconds = dueNanoseconds
@@ -268,6 +274,7 @@ package struct SimulatedHardships: Sendable {
 
     func delayNanoseconds(_ random: inout SimulatedRandom, _ nowNanoseconds: UInt64) -> UInt64 {
         if waveNanoseconds > 0 { return waveNanoseconds - nowNanoseconds % waveNanoseconds }
-        return random.chance(perMille: latePerMille) ? UInt64(random.magnitude(in: 1...delayNanosecondsMax)) : 0
+        return random.chance(perMille: latePerMille)
+            ? UInt64(random.magnitude(in: 1...delayNanosecondsMax)) : 0
     }
 }

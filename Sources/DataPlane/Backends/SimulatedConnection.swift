@@ -14,6 +14,7 @@ struct SimulatedBytes {
             storage.removeFirst(head)
             head = 0
         }
+        // SAFETY: the caller lends the bytes for the time of the call.
         unsafe storage.append(contentsOf: bytes)
     }
 
@@ -94,6 +95,8 @@ struct SimulatedConnection {
     var hasWorkerEnded = false
     /// The worker's end is closed.
     var hasWorkerClosed = false
+    /// The worker was at its end, and closed it unseen.
+    var isDiscarded = false
     /// The other end has seen, or will see, a reset.
     var isResetByWorker = false
 
@@ -125,8 +128,8 @@ struct SimulatedConnection {
     var visibleCount: Int { hasWorkerEnded ? outbound.count : outbound.count - heldBackCount }
     var inFlightCount: Int { (reading.kind == .none ? 0 : 1) + (writing.kind == .none ? 0 : 1) }
 
-    /// What a read finds when there are no bytes: nil: nothing yet; 0: the end; or an error. As tcp_recvmsg does: an end
-    /// that came before a reset hides it, an error is told once.
+    /// What a read finds when there are no bytes: nil: nothing yet; 0: the end; or an error. As tcp_recvmsg
+    /// does: an end that came before a reset hides it, an error is told once.
     mutating func readWithoutBytes() -> Int? {
         if hasPeerEnded { return 0 }
         if pendingError != 0 {

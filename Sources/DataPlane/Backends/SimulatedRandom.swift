@@ -36,5 +36,7 @@ package struct SimulatedRandom: Sendable {
     package mutating func chance(perMille: Int) -> Bool { perMille > 0 && number(in: 0...999) < perMille }
 
     /// One of the given values, which are at least one.
-    package mutating func pick<Value>(_ values: [Value]) -> Value { values[number(in: 0...(values.count - 1))] }
+    package mutating func pick<Value>(_ values: [Value]) -> Value {
+        values[number(in: 0...(values.count - 1))]
+    }
 }

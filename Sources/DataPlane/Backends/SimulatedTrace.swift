@@ -1,5 +1,5 @@
-/// What happened in a simulation: the last events for a reader, all of them as a digest, the faults that were hit,
-/// and the rules that were broken.
+/// What happened in a simulation: the last events for a reader, all of them as a digest, the faults that were
+/// hit, and the rules that were broken.
 package struct SimulatedTrace: Sendable {
     /// A digest of all events: two runs of one seed have the same.
     package private(set) var digest: UInt64 = 0
@@ -23,10 +23,15 @@ package struct SimulatedTrace: Sendable {
         _ kind: SimulatedEvent.Kind, at nanoseconds: UInt64, _ connection: Int, _ value: Int = 0
     ) {
         let event = SimulatedEvent(nanoseconds: nanoseconds, kind: kind, connection: connection, value: value)
-        if recent.count < Self.recentMax { recent.append(event) } else { recent[eventCount % Self.recentMax] = event }
+        if recent.count < Self.recentMax {
+            recent.append(event)
+        } else {
+            recent[eventCount % Self.recentMax] = event
+        }
         eventCount += 1
         digest = SimulatedRandom.mix(digest ^ nanoseconds) &+ UInt64(kind.rawValue) << 56
-        digest = SimulatedRandom.mix(digest ^ UInt64(bitPattern: Int64(connection)) << 32 ^ UInt64(bitPattern: Int64(value)))
+        digest = SimulatedRandom.mix(
+            digest ^ UInt64(bitPattern: Int64(connection)) << 32 ^ UInt64(bitPattern: Int64(value)))
     }
 
     /// Counts a fault.
@@ -43,7 +48,8 @@ package struct SimulatedEvent: Sendable {
     /// What it was. Those that begin with `peer` were done by the other end of a connection.
     package enum Kind: UInt8, Sendable {
         /// The worker submitted an operation.
-        case receive, send, awaitReadable, awaitWritable, connect, cancel, fill, drain, shutdownWrite, close, reset
+        case receive, send, awaitReadable, awaitWritable, connect, cancel, fill, drain, shutdownWrite, close,
+            reset
         /// The worker was given a connection.
         case adopt
         /// A completion was handed to the worker; the value is its result.
@@ -70,11 +76,13 @@ package enum SimulatedFault: Int, CaseIterable, Sendable {
     case shortReceive, shortSend, shortFill, shortDrain, shortConnect
     /// An operation that could not be performed when it was submitted: EAGAIN at each step.
     case receiveWaited, sendWaited, readableWaited, writableWaited, connectWaited, fillDry, drainFull
-    /// A splice that found nothing although something was there, and readiness without anything to be ready for.
+    /// A splice that found nothing although something was there, and readiness without anything to be ready
+    /// for.
     case falseAgain, falseReadable, falseWritable
     /// Bytes that waited for the end, to travel with it.
     case heldBackForEnd
-    /// An answer to a connect: refused, never, reset after it was accepted and before the first bytes were taken.
+    /// An answer to a connect: refused, never, reset after it was accepted and before the first bytes were
+    /// taken.
     case connectRefused, connectIgnored, resetBeforeHello
     /// A connection reset by its other end.
     case resetByPeer

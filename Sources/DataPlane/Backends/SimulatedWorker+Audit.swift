@@ -1,5 +1,6 @@
 extension SimulatedWorker {
-    /// Looks at everything the worker and the kernel believe of each other, between two turns. Returns what does not fit.
+    /// Looks at everything the worker and the kernel believe of each other, between two turns. Returns what
+    /// does not fit.
     package func audit() -> [String] {
         var faults: [String] = []
         auditSlots(&faults)
@@ -30,7 +31,9 @@ extension SimulatedWorker {
             guard target >= 0 else { continue }
             let count = slots.count { worker.sessions[$0].target == target }
             if worker.targets[Int(target)].sessionCount != UInt32(count) {
-                faults.append("target \(target) counts \(worker.targets[Int(target)].sessionCount) of \(count) sessions")
+                faults.append(
+                    "target \(target) counts \(worker.targets[Int(target)].sessionCount) of \(count) sessions"
+                )
             }
         }
     }
@@ -48,7 +51,8 @@ extension SimulatedWorker {
             var inFlight = worker.backend.connections[client].inFlightCount
             if let origin { inFlight += worker.backend.connections[origin].inFlightCount }
             if inFlight != Int(session.inFlight) {
-                faults.append("session \(slot) counts \(session.inFlight) operations, \(inFlight) are in flight")
+                faults.append(
+                    "session \(slot) counts \(session.inFlight) operations, \(inFlight) are in flight")
             }
             auditHeldBack(client, &faults)
             if let origin { auditHeldBack(origin, &faults) }
@@ -61,17 +65,24 @@ extension SimulatedWorker {
     /// Bytes that wait for the end are followed by it as soon as they are taken.
     private func auditHeldBack(_ id: Int, _ faults: inout [String]) {
         let connection = worker.backend.connections[id]
-        guard connection.heldBackCount > 0, connection.writing.kind == .none, !connection.hasWorkerEnded else { return }
-        faults.append("connection \(id) holds \(connection.heldBackCount) bytes back for an end that does not come")
+        guard connection.heldBackCount > 0, connection.writing.kind == .none, !connection.hasWorkerEnded
+        else { return }
+        faults.append(
+            "connection \(id) holds \(connection.heldBackCount) bytes back for an end that does not come")
     }
 
     /// A direction is busy exactly while its source is read from or its sink is written to.
-    private func auditDirection(_ slot: Int, _ side: Side, from source: Int, to sink: Int, _ faults: inout [String]) {
+    private func auditDirection(
+        _ slot: Int, _ side: Side, from source: Int, to sink: Int, _ faults: inout [String]
+    ) {
         let isReading = worker.backend.connections[source].reading.kind != .none
         let isWriting = worker.backend.connections[sink].writing.kind != .none
         let direction = worker.sessions[slot][side]
         if direction.isBusy != (isReading || isWriting) || (isReading && isWriting) {
-            faults.append("session \(slot), from \(side): busy \(direction.isBusy), read \(isReading), write \(isWriting)")
+            faults.append(
+                "session \(slot), from \(side): busy \(direction.isBusy), "
+                    + "read \(isReading), write \(isWriting)"
+            )
         }
         if direction.interest != .nothing {
             faults.append("session \(slot), from \(side): wants \(direction.interest) and does not do it")
@@ -93,9 +104,12 @@ extension SimulatedWorker {
         for item in worker.backend.outstanding where item.completion.buffer != .none {
             // One that was lent for appending is the session's still.
             let place = Int(item.completion.buffer.raw)
-            if owners[place] == 0 || worker.backend.bufferUses[place].operationCount == 0 { owners[place] += 1 }
+            if owners[place] == 0 || worker.backend.bufferUses[place].operationCount == 0 {
+                owners[place] += 1
+            }
         }
-        for place in owners.indices where owners[place] != (worker.backend.bufferUses[place].isInUse ? 1 : 0) {
+        for place in owners.indices where owners[place] != (worker.backend.bufferUses[place].isInUse ? 1 : 0)
+        {
             let use = worker.backend.bufferUses[place].isInUse ? "in use" : "free"
             faults.append("buffer \(place) is \(use), and \(owners[place]) refer to it")
         }
@@ -111,12 +125,14 @@ extension SimulatedWorker {
                 owners[place] += 1
                 let count = worker.backend.pipes[place].bytes.count
                 if count != Int(direction.pending) {
-                    faults.append("session \(slot) counts \(direction.pending) bytes in a pipe that holds \(count)")
+                    faults.append(
+                        "session \(slot) counts \(direction.pending) bytes in a pipe that holds \(count)")
                 }
             }
         }
         for place in owners.indices where owners[place] != (worker.backend.pipes[place].isInUse ? 1 : 0) {
-            faults.append("pipe \(place) is in use: \(worker.backend.pipes[place].isInUse), by \(owners[place])")
+            faults.append(
+                "pipe \(place) is in use: \(worker.backend.pipes[place].isInUse), by \(owners[place])")
         }
     }
 
@@ -136,10 +152,14 @@ extension SimulatedWorker {
             case .free: if owners[number] == 0 { continue }
             case .listener:
                 let isOurs = worker.listeners.contains { $0.descriptor == Int32(number) }
-                let isNew = worker.backend.listeners.contains { $0.descriptor == Int32(number) && $0.index == nil }
+                let isNew = worker.backend.listeners.contains {
+                    $0.descriptor == Int32(number) && $0.index == nil
+                }
                 if owners[number] == 0, isOurs != isNew { continue }
             }
-            faults.append("descriptor \(number) is \(worker.backend.descriptors[number]), \(owners[number]) refer to it")
+            faults.append(
+                "descriptor \(number) is \(worker.backend.descriptors[number]), \(owners[number]) refer to it"
+            )
         }
     }
 
@@ -165,11 +185,14 @@ extension SimulatedWorker {
             faults.append("the counter of sessions says \(counters[.sessions]) of \(worker.sessions.count)")
         }
         if counters[.parkedNow] != UInt64(worker.parkedCount) {
-            faults.append("the counter of parked sessions says \(counters[.parkedNow]) of \(worker.parkedCount)")
+            faults.append(
+                "the counter of parked sessions says \(counters[.parkedNow]) of \(worker.parkedCount)")
         }
-        let accepted = counters[.ended] + counters[.sessions] + counters[.sourceLimited] + worker.backend.goneCount
+        let accepted =
+            counters[.ended] + counters[.sessions] + counters[.sourceLimited] + worker.backend.goneCount
         if counters[.accepted] != accepted {
-            faults.append("\(counters[.accepted]) were accepted, but \(accepted) ended, live, or were turned away")
+            faults.append(
+                "\(counters[.accepted]) were accepted, but \(accepted) ended, live, or were turned away")
         }
     }
 }

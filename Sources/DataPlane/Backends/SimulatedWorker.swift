@@ -1,8 +1,8 @@
 package import Linux
 import Routes
 
-/// A whole worker on a simulated kernel, one turn at a time. Here, and not with the tests, so that the worker under test is
-/// specialised for its backend within the module, as it is for the real ones.
+/// A whole worker on a simulated kernel, one turn at a time. Here, and not with the tests, so that the worker
+/// under test is specialised for its backend within the module, as it is for the real ones.
 package struct SimulatedWorker: ~Copyable {
     var worker: Worker<SimulatedBackend>
 
@@ -49,7 +49,9 @@ package struct SimulatedWorker: ~Copyable {
 
     /// Whether no session of the address is counted any more, parked or not.
     package func isForgotten(_ address: SocketAddress) -> Bool {
-        guard let endpoint = address.endpoint, worker.sources.acquire(endpoint.address, limit: 1) else { return false }
+        guard let endpoint = address.endpoint, worker.sources.acquire(endpoint.address, limit: 1) else {
+            return false
+        }
         worker.sources.release(endpoint.address)
         guard worker.parkedSources.acquire(endpoint.address, limit: 1) else { return false }
         worker.parkedSources.release(endpoint.address)
@@ -92,7 +94,8 @@ package struct SimulatedSession: Sendable {
             for index in 0..<2 {
                 let direction = session.directions[index]
                 digest = SimulatedRandom.mix(digest ^ direction.byteCount)
-                digest = SimulatedRandom.mix(digest ^ UInt64(direction.pending) << 8 ^ UInt64(direction.end.rawValue))
+                digest = SimulatedRandom.mix(
+                    digest ^ UInt64(direction.pending) << 8 ^ UInt64(direction.end.rawValue))
             }
         case .free, .hello, .parked, .refusing, .closing: break
         }

@@ -1,11 +1,13 @@
 import CLinux
 
-/// Buffers of one size in one mapping. The pool is as large as the worst case (every session with both directions
-/// stalled); what is not used is not touched, and what was used in a rush is given back by ``trim()``.
+/// Buffers of one size in one mapping. The pool is as large as the worst case (every session with both
+/// directions stalled); what is not used is not touched, and what was used in a rush is given back by
+/// ``trim()``.
 package struct BufferPool: ~Copyable {
     /// Bytes in front of the data, for a header that is put before bytes already received (PROXY protocol).
     package static let headroomBytes = 512
-    /// Bytes of data a buffer can hold: a whole TLS record of the largest size (16 KiB and its framing) and more.
+    /// Bytes of data a buffer can hold: a whole TLS record of the largest size (16 KiB and its framing) and
+    /// more.
     package static let dataBytes = strideBytes - headroomBytes
     /// Five pages: a small message touches only the first.
     package static let strideBytes = 20_480
@@ -15,7 +17,8 @@ package struct BufferPool: ~Copyable {
     private var freedCount = 0
     private var untouched = 0
     private let capacity: Int
-    /// The fewest free buffers since the last trim: the bottom of the stack, which nobody touched in the meantime.
+    /// The fewest free buffers since the last trim: the bottom of the stack, which nobody touched in the
+    /// meantime.
     private var freedCountMin = 0
     /// The bottom of the stack whose memory was given back already.
     private var trimmedCount = 0
@@ -44,7 +47,9 @@ package struct BufferPool: ~Copyable {
 
     /// Gives a buffer back.
     package mutating func free(_ buffer: BufferIndex) {
-        precondition(buffer.raw >= 0 && Int(buffer.raw) < untouched && freedCount < untouched, "a buffer is freed once")
+        precondition(
+            buffer.raw >= 0 && Int(buffer.raw) < untouched && freedCount < untouched, "a buffer is freed once"
+        )
         freed[freedCount] = buffer.raw
         freedCount += 1
     }
@@ -55,7 +60,8 @@ package struct BufferPool: ~Copyable {
         let coldCount = max(0, min(freedCountMin, freedCount - keptBuffers))
         while trimmedCount < coldCount {
             // SAFETY: the buffer is free, so nobody reads or writes it; it reads as zero afterwards.
-            unsafe _ = clinux_discard(start(BufferIndex(freed[trimmedCount])) - Self.headroomBytes, Self.strideBytes)
+            unsafe _ = clinux_discard(
+                start(BufferIndex(freed[trimmedCount])) - Self.headroomBytes, Self.strideBytes)
             trimmedCount += 1
         }
         freedCountMin = freedCount

@@ -10,8 +10,8 @@ package struct LabelIndex: BitwiseCopyable, Equatable {
     var slot: Int { Int(raw & ~Self.longFlag) }
 }
 
-/// Names that sessions keep until they are logged. Most are short: up to 63 bytes lie in a slot of 64, longer ones in one
-/// of 256, so that an idle session does not hold the room of the longest name there can be.
+/// Names that sessions keep until they are logged. Most are short: up to 63 bytes lie in a slot of 64, longer
+/// ones in one of 256, so that an idle session does not hold the room of the longest name there can be.
 package struct LabelPool: ~Copyable {
     /// Room of a short name, its length included.
     package static let shortBytes = 64
@@ -57,7 +57,8 @@ package struct LabelPool: ~Copyable {
     @_lifetime(borrow self)
     package borrowing func bytes(_ label: LabelIndex) -> RawSpan {
         guard label != .none else { return RawSpan() }
-        // SAFETY: the first byte of a slot is the count of those that follow, and the memory lives as long as we do.
+        // SAFETY: the first byte of a slot is the count of those that follow, and the memory lives as long as
+        // we do.
         let span = unsafe RawSpan(_unsafeStart: start(label) + 1, byteCount: Int(start(label)[0]))
         return unsafe _overrideLifetime(span, borrowing: self)
     }

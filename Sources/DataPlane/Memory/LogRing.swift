@@ -2,13 +2,14 @@ import CLinux
 import Linux
 import Synchronization
 
-/// Lines on their way from one worker to the log: a ring of bytes with one writer and one reader, and no lock. When the
-/// reader is slow (a full disk, a blocked terminal) lines are dropped and counted; a worker never waits.
+/// Lines on their way from one worker to the log: a ring of bytes with one writer and one reader, and no
+/// lock. When the reader is slow (a full disk, a blocked terminal) lines are dropped and counted; a worker
+/// never waits.
 @safe package final class LogRing: Sendable {
     /// Room for about a thousand lines.
     private static let bytesMax = 1 << 18
-    // SAFETY: written once here, freed in deinit. Bytes from `tail` up to `head` belong to the reader, all others to the
-    // writer; the atomics hand them over.
+    // SAFETY: written once here, freed in deinit. Bytes from `tail` up to `head` belong to the reader, all
+    // others to the writer; the atomics hand them over.
     private nonisolated(unsafe) let memory: UnsafeMutablePointer<UInt8>
     private let head = Atomic<Int>(0)
     private let tail = Atomic<Int>(0)
@@ -24,20 +25,22 @@ import Synchronization
     package func append(_ line: RawSpan) -> Bool {
         let end = head.load(ordering: .relaxed)
         guard line.byteCount <= Self.bytesMax - (end - tail.load(ordering: .acquiring)) else { return false }
+        // SAFETY: the bytes are copied within the closure.
         unsafe line.withUnsafeBytes { bytes in
             guard let source = bytes.baseAddress else { return }
             let place = end % Self.bytesMax
             let first = min(bytes.count, Self.bytesMax - place)
             // SAFETY: the room was checked; what does not fit before the ring's end goes to its start.
             unsafe UnsafeMutableRawPointer(memory + place).copyMemory(from: source, byteCount: first)
-            unsafe UnsafeMutableRawPointer(memory).copyMemory(from: source + first, byteCount: bytes.count - first)
+            unsafe UnsafeMutableRawPointer(memory).copyMemory(
+                from: source + first, byteCount: bytes.count - first)
         }
         head.store(end + line.byteCount, ordering: .releasing)
         return true
     }
 
-    /// Writes what there is to a descriptor and takes it out of the ring; false when the descriptor fails for good, and
-    /// the lines are lost. For the reader.
+    /// Writes what there is to a descriptor and takes it out of the ring; false when the descriptor fails for
+    /// good, and the lines are lost. For the reader.
     package func drain(to descriptor: Int32) -> Bool {
         var start = tail.load(ordering: .relaxed)
         let end = head.load(ordering: .acquiring)

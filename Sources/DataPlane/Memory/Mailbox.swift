@@ -18,9 +18,9 @@ package enum WorkerMessage: Sendable {
     case stop
 }
 
-/// The way from the control thread to one worker: a list under a lock, and an event descriptor that wakes the worker. The
-/// worker looks at it only when woken. How far it has come is told by a number, so that the control thread knows when an
-/// old table is out of use.
+/// The way from the control thread to one worker: a list under a lock, and an event descriptor that wakes the
+/// worker. The worker looks at it only when woken. How far it has come is told by a number, so that the
+/// control thread knows when an old table is out of use.
 package final class Mailbox: Sendable {
     private let messages = Mutex<[WorkerMessage]>([])
     private let acknowledgedCount = Atomic<Int>(0)
@@ -44,7 +44,9 @@ package final class Mailbox: Sendable {
     }
 
     /// Whether the worker has acted on the message with this number and all before it.
-    package func isAcknowledged(_ number: Int) -> Bool { acknowledgedCount.load(ordering: .acquiring) >= number }
+    package func isAcknowledged(_ number: Int) -> Bool {
+        acknowledgedCount.load(ordering: .acquiring) >= number
+    }
 
     /// The number of the last message.
     package var sentCountNow: Int { sentCount.load(ordering: .relaxed) }

@@ -6,11 +6,11 @@ package struct PipeEnds: BitwiseCopyable {
     package var writeEnd: Int32
 }
 
-/// Pipes for splice(2), made when first needed and kept for the next user. Each costs two descriptors and, while it holds
-/// bytes, the pages they came in.
+/// Pipes for splice(2), made when first needed and kept for the next user. Each costs two descriptors and,
+/// while it holds bytes, the pages they came in.
 package struct PipePool: ~Copyable {
-    /// What one move asks for, and the capacity asked of the kernel. The count of bytes that a pipe really takes depends on
-    /// how they lie in pages, so nothing relies on it.
+    /// What one move asks for, and the capacity asked of the kernel. The count of bytes that a pipe really
+    /// takes depends on how they lie in pages, so nothing relies on it.
     package static let pipeBytes = 1 << 20
 
     private let ends: Region<PipeEnds>
@@ -60,8 +60,8 @@ package struct PipePool: ~Copyable {
             unsafe clinux_pipe($0.baseAddress!.assumingMemoryBound(to: Int32.self))
         }
         guard result == 0 else { return nil }
-        // EPERM: over the user's share of pipe memory (pipe(7)). Such a pipe may be as small as two pages, and copying
-        // through a buffer is then the better way.
+        // EPERM: over the user's share of pipe memory (pipe(7)). Such a pipe may be as small as two pages,
+        // and copying through a buffer is then the better way.
         guard clinux_set_pipe_size(descriptors.1, Int32(Self.pipeBytes)) >= 0 else {
             _ = clinux_close(descriptors.0)
             _ = clinux_close(descriptors.1)

@@ -1,7 +1,8 @@
 import CLinux
 
-/// Anonymous memory, zeroed, that costs nothing until it is touched. It never moves: the kernel and other structures may
-/// keep its address. Every pool of the data plane is built on one of these, allocated at start.
+/// Anonymous memory, zeroed, that costs nothing until it is touched. It never moves: the kernel and other
+/// structures may keep its address. Every pool of the data plane is built on one of these, allocated at
+/// start.
 @safe struct Region<Element: BitwiseCopyable>: ~Copyable {
     /// How many elements fit.
     let capacity: Int
@@ -11,9 +12,12 @@ import CLinux
     init(capacity: Int) {
         precondition(capacity > 0, "a region holds at least one element")
         self.capacity = capacity
+        // SAFETY: a mapping of the size asked for, or none.
         guard let memory = unsafe clinux_map(capacity * MemoryLayout<Element>.stride) else {
-            // Release builds do not print what a precondition says, and the operator can do something about this one.
-            let words: StaticString = "switchyard: no memory for `limit connections`: lower it, or raise ulimit -v\n"
+            // Release builds do not print what a precondition says, and the operator can do something about
+            // this one.
+            let words: StaticString =
+                "switchyard: no memory for `limit connections`: lower it, or raise ulimit -v\n"
             // SAFETY: the text is static, and as long as it says.
             _ = unsafe clinux_write(2, words.utf8Start, words.utf8CodeUnitCount)
             preconditionFailure("no address space for \(capacity) elements of \(Element.self)")

@@ -1,5 +1,6 @@
 /// A compiled table of routes in memory of its own, shared by the workers. A worker looks names up through a
-/// ``RouteTableView``, which is a plain address; it keeps the table itself until the next one has taken its place.
+/// ``RouteTableView``, which is a plain address; it keeps the table itself until the next one has taken its
+/// place.
 @safe package final class RouteTable: Sendable {
     // SAFETY: written once in `init`, never changed, freed in `deinit`.
     private nonisolated(unsafe) let memory: UnsafeMutableRawPointer

@@ -1,5 +1,6 @@
-/// A fixed number of slots for trivial values, given out and taken back in constant time. Memory is touched only as
-/// slots come into use, and the slot given back last is given out first, while it is still in the cache.
+/// A fixed number of slots for trivial values, given out and taken back in constant time. Memory is touched
+/// only as slots come into use, and the slot given back last is given out first, while it is still in the
+/// cache.
 package struct Slab<Element: BitwiseCopyable>: ~Copyable {
     private let elements: Region<Element>
     /// A stack of the slots that were given back.

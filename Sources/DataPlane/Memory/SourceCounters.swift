@@ -1,11 +1,13 @@
 package import Routes
 import Synchronization
 
-/// How many sessions each client address has, over all workers, without a lock and without a table that can fill.
+/// How many sessions each client address has, over all workers, without a lock and without a table that can
+/// fill.
 ///
-/// Two rows of counters, each indexed by its own keyed hash of the address; an address has at most the smaller of its two
-/// counters. Two addresses share both counters with a probability of one in many millions, and nobody outside can
-/// know which: the keys are drawn at start. IPv6 clients count by their /64, which is what one customer gets.
+/// Two rows of counters, each indexed by its own keyed hash of the address; an address has at most the
+/// smaller of its two counters. Two addresses share both counters with a probability of one in many millions,
+/// and nobody outside can know which: the keys are drawn at start. IPv6 clients count by their /64, which is
+/// what one customer gets.
 @safe package final class SourceCounters: Sendable {
     // SAFETY: written once here, freed in deinit; the counters behind it are atomic.
     private nonisolated(unsafe) let counters: UnsafeMutablePointer<Atomic<UInt32>>
@@ -30,7 +32,9 @@ import Synchronization
     }
 
     /// For a worker's own use: the address of the counters, so that counting touches no reference count.
-    package var view: SourceCountersView { unsafe SourceCountersView(counters: counters, rowCount: rowCount, keys: keys) }
+    package var view: SourceCountersView {
+        unsafe SourceCountersView(counters: counters, rowCount: rowCount, keys: keys)
+    }
 }
 
 /// Where the counters of ``SourceCounters`` lie: valid while those live, which the worker sees to.

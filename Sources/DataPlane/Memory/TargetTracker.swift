@@ -1,8 +1,8 @@
 package import Linux
 
-/// What a worker remembers of the targets that it uses or that failed it: sessions, failures in a row, and until when
-/// they rest. Keyed by address, so it outlives every reload. Entries come with the first session to an address, and go
-/// when there is neither a session nor a failure to remember.
+/// What a worker remembers of the targets that it uses or that failed it: sessions, failures in a row, and
+/// until when they rest. Keyed by address, so it outlives every reload. Entries come with the first session
+/// to an address, and go when there is neither a session nor a failure to remember.
 package struct TargetTracker: ~Copyable {
     package struct Entry: BitwiseCopyable {
         package var address: SocketAddress
@@ -56,7 +56,9 @@ package struct TargetTracker: ~Copyable {
     private func find(_ address: SocketAddress, hash: UInt64) -> Int? {
         var index = buckets[Int(hash & mask)] - 1
         while index >= 0 {
-            if entries[Int(index)].hash == hash, entries[Int(index)].address.isSame(as: address) { return Int(index) }
+            if entries[Int(index)].hash == hash, entries[Int(index)].address.isSame(as: address) {
+                return Int(index)
+            }
             index = entries[Int(index)].next
         }
         return nil
@@ -71,7 +73,8 @@ package struct TargetTracker: ~Copyable {
         }
         guard let index = entries.allocate() else { return nil }
         entries[index] = Entry(
-            address: address, hash: hash, next: buckets[Int(hash & mask)] - 1, sessionCount: 1, failureCount: 0,
+            address: address, hash: hash, next: buckets[Int(hash & mask)] - 1, sessionCount: 1,
+            failureCount: 0,
             restsUntilNanoseconds: 0)
         buckets[Int(hash & mask)] = Int32(truncatingIfNeeded: index) + 1
         return index
@@ -97,14 +100,16 @@ package struct TargetTracker: ~Copyable {
 
     /// The target refused or did not answer in time.
     package mutating func noteFailure(_ index: Int, nowNanoseconds: UInt64) {
-        // Whoever asks for the name of a dead target long enough reaches the last number: that must not be a trap.
+        // Whoever asks for the name of a dead target long enough reaches the last number: that must not be a
+        // trap.
         if entries[index].failureCount < .max { entries[index].failureCount += 1 }
         if entries[index].restsUntilNanoseconds == 0 { restingCount += 1 }
         let rest = Self.rest(afterFailures: entries[index].failureCount)
         entries[index].restsUntilNanoseconds = max(1, nowNanoseconds + rest)
     }
 
-    /// The first failures rest for no time: then the entry says when the last one was, for ``sweep(nowNanoseconds:)``.
+    /// The first failures rest for no time: then the entry says when the last one was, for
+    /// ``sweep(nowNanoseconds:)``.
     private static func rest(afterFailures count: UInt32) -> UInt64 {
         guard count >= failuresToRest else { return 0 }
         let doublings = min(UInt64(count - failuresToRest), 5)
@@ -122,7 +127,8 @@ package struct TargetTracker: ~Copyable {
         find(address, hash: hash(of: address)).map { entries[$0].sessionCount } ?? 0
     }
 
-    /// Forgets failures whose rest ended long ago, so that addresses that are never used again do not pile up.
+    /// Forgets failures whose rest ended long ago, so that addresses that are never used again do not pile
+    /// up.
     package mutating func sweep(nowNanoseconds: UInt64) {
         for index in 0..<entries.touchedCount
         where entries[index].hash != 0 && entries[index].sessionCount == 0
@@ -142,7 +148,9 @@ package struct TargetTracker: ~Copyable {
             buckets[bucket] = entry.next + 1
         } else {
             var previous = Int(buckets[bucket] - 1)
-            while entries[previous].next != Int32(truncatingIfNeeded: index) { previous = Int(entries[previous].next) }
+            while entries[previous].next != Int32(truncatingIfNeeded: index) {
+                previous = Int(entries[previous].next)
+            }
             entries[previous].next = entry.next
         }
         entries[index].hash = 0
@@ -154,7 +162,9 @@ package struct TargetTracker: ~Copyable {
         var hash = key ^ UInt64(address.port) << 32 ^ UInt64(UInt32(bitPattern: address.family))
         let (high, low) = address.ipHalves
         hash = SourceCountersView.mix(hash ^ low) ^ high
-        for index in 0..<address.pathByteCount { hash = SourceCountersView.mix(hash ^ UInt64(address.pathByte(index))) }
+        for index in 0..<address.pathByteCount {
+            hash = SourceCountersView.mix(hash ^ UInt64(address.pathByte(index)))
+        }
         return max(1, SourceCountersView.mix(hash))
     }
 }

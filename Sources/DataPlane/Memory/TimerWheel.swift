@@ -1,7 +1,8 @@
 /// One deadline for each slot of a slab, in ticks of about 17 ms.
 ///
-/// Moving a deadline further away is one store: the slot stays in its place in the wheel and is put back when its place
-/// comes up. That suits idle timeouts, which every byte moves. Deadlines beyond the wheel's span come up early, too.
+/// Moving a deadline further away is one store: the slot stays in its place in the wheel and is put back when
+/// its place comes up. That suits idle timeouts, which every byte moves. Deadlines beyond the wheel's span
+/// come up early, too.
 package struct TimerWheel: ~Copyable {
     private struct Node: BitwiseCopyable {
         var next: Int32
@@ -65,6 +66,13 @@ package struct TimerWheel: ~Copyable {
         }
     }
 
+    /// Moves the deadline of a slot closer; one that is closer already stays.
+    package mutating func hasten(_ slot: Int, dueNanoseconds: UInt64) {
+        let dueTick = max(tick(dueNanoseconds), currentTick) + 1
+        guard nodes[slot].dueTick == 0 || dueTick < nodes[slot].dueTick else { return }
+        set(slot, dueNanoseconds: dueNanoseconds)
+    }
+
     /// Takes a slot's deadline away.
     package mutating func clear(_ slot: Int) {
         guard nodes[slot].dueTick != 0 else { return }
@@ -72,11 +80,14 @@ package struct TimerWheel: ~Copyable {
         nodes[slot].dueTick = 0
     }
 
-    /// A slot whose deadline has passed, which then has none; nil when there is no more. Call it until it says nil.
+    /// A slot whose deadline has passed, which then has none; nil when there is no more. Call it until it
+    /// says nil.
     package mutating func nextExpired(nowNanoseconds: UInt64) -> Int? {
         let nowTick = tick(nowNanoseconds)
         // After a long sleep one round visits every place.
-        if nowTick > currentTick, nowTick - currentTick > Self.placeMask { currentTick = nowTick - Self.placeMask }
+        if nowTick > currentTick, nowTick - currentTick > Self.placeMask {
+            currentTick = nowTick - Self.placeMask
+        }
         while currentTick <= nowTick {
             let place = currentTick & Self.placeMask
             while heads[Int(place)] >= 0 {
@@ -103,7 +114,8 @@ package struct TimerWheel: ~Copyable {
             if step == 0 { bits &= ~0 << UInt64(start % 64) }
             guard bits != 0 else { continue }
             let place = word * 64 + bits.trailingZeroBitCount
-            let distance = (place - Int(currentTick & Self.placeMask) + Self.placeCount - 1) % Self.placeCount + 1
+            let distance =
+                (place - Int(currentTick & Self.placeMask) + Self.placeCount - 1) % Self.placeCount + 1
             let dueNanoseconds = startNanoseconds + UInt64(Int(currentTick) - 1 + distance) << Self.tickShift
             guard dueNanoseconds > nowNanoseconds else { return 0 }
             return Int32(clamping: (dueNanoseconds - nowNanoseconds) / 1_000_000 + 1)

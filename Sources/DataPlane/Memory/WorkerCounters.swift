@@ -60,6 +60,7 @@ package enum Counter: Int, CaseIterable, BitwiseCopyable, Sendable {
     package subscript(counter: Counter) -> UInt64 { unsafe values[counter.rawValue].load(ordering: .relaxed) }
 
     /// For the worker's own use: the address of the counters, so that counting touches no reference count.
+    // SAFETY: the worker that writes through it holds us, too.
     var writer: CounterWriter { unsafe CounterWriter(values: values) }
 }
 

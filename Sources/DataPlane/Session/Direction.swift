@@ -1,8 +1,8 @@
 /// One direction of a session: bytes from its source to the other side.
 ///
-/// A direction does one thing at a time: it takes bytes (a receive into a pooled buffer, or a splice into a pooled pipe),
-/// then gives them (a send, or a splice out), then takes again. While it waits for bytes it holds neither buffer nor pipe.
-/// What it wants next follows from its state alone: ``interest``.
+/// A direction does one thing at a time: it takes bytes (a receive into a pooled buffer, or a splice into a
+/// pooled pipe), then gives them (a send, or a splice out), then takes again. While it waits for bytes it
+/// holds neither buffer nor pipe. What it wants next follows from its state alone: ``interest``.
 package struct Direction: BitwiseCopyable {
     /// What is known of the source's end.
     package enum End: UInt8, BitwiseCopyable {
@@ -24,7 +24,8 @@ package struct Direction: BitwiseCopyable {
         case nothing
         /// Receive into a buffer.
         case receive
-        /// Receive behind what the buffer holds: the source's end is known to be there, and it can travel with the bytes.
+        /// Receive behind what the buffer holds: the source's end is known to be there, and it can travel
+        /// with the bytes.
         case receiveMore
         /// Send what is in the buffer.
         case send
@@ -62,8 +63,9 @@ package struct Direction: BitwiseCopyable {
     package var end: End = .open
     /// True exactly while one operation of this direction is in flight.
     package var isBusy = false
-    /// Whether the source's end, or more, is known to stand behind the bytes in the buffer. True until it was received.
-    var expectsEnd = false
+    /// Whether the source's end, or more, is known to stand behind the bytes in the buffer. True until it was
+    /// received.
+    package var expectsEnd = false
     /// Whether bytes go through a pipe rather than through a buffer.
     package var isBulk = false
 
@@ -93,14 +95,15 @@ package struct Direction: BitwiseCopyable {
 
     // MARK: Accounting
 
-    /// A receive gave `count` bytes in `buffer`. `mayHaveMore`: another would complete at once. After a small read that
-    /// means the end, or its last bytes.
+    /// A receive gave `count` bytes in `buffer`. `mayHaveMore`: another would complete at once. After a small
+    /// read that means the end, or its last bytes.
     package mutating func noteReceived(_ count: UInt32, in buffer: BufferIndex, mayHaveMore: Bool = false) {
         guard pending == 0 else {
             noteReceivedMore(count, in: buffer)
             return
         }
-        precondition(pending == 0 && self.buffer == .none && count > 0, "bytes are received when the last were sent")
+        precondition(
+            pending == 0 && self.buffer == .none && count > 0, "bytes are received when the last were sent")
         self.buffer = buffer
         offset = 0
         pending = count
@@ -163,9 +166,9 @@ package struct Direction: BitwiseCopyable {
         streak = 0
     }
 
-    /// A splice found the end, or what looks like one: it says the same in front of urgent data, with bytes behind it.
-    /// And the kernel tells of a reset once: if it told a send to the source, whose answer is still on the way, then this
-    /// end is none. A receive knows better, and is answered after the send.
+    /// A splice found the end, or what looks like one: it says the same in front of urgent data, with bytes
+    /// behind it. And the kernel tells of a reset once: if it told a send to the source, whose answer is
+    /// still on the way, then this end is none. A receive knows better, and is answered after the send.
     package mutating func noteEndInDoubt() {
         isBulk = false
         streak = 0

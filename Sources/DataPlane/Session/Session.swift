@@ -9,8 +9,8 @@ package enum Phase: UInt8, BitwiseCopyable, CaseIterable {
     case hello
     /// The hello is whole, and its route cannot be used yet. → connecting, refusing, closing
     case parked
-    /// A target is being connected to. → connecting (the next one), parked (by a new table), relaying, refusing,
-    /// closing
+    /// A target is being connected to. → connecting (the next one), parked (by a new table), relaying,
+    /// refusing, closing
     case connecting
     /// Bytes go both ways. → closing
     case relaying
@@ -26,7 +26,8 @@ package enum Phase: UInt8, BitwiseCopyable, CaseIterable {
         case .hello: next == .parked || next == .connecting || next == .refusing || next == .closing
         case .parked: next == .connecting || next == .refusing || next == .closing
         case .connecting:
-            next == .connecting || next == .parked || next == .relaying || next == .refusing || next == .closing
+            next == .connecting || next == .parked || next == .relaying || next == .refusing
+                || next == .closing
         case .relaying: next == .closing
         case .refusing: next == .closing
         case .closing: next == .free
@@ -44,7 +45,8 @@ package enum Ending: UInt8, BitwiseCopyable, CaseIterable {
     case clientGone
     /// The hello was not whole in time.
     case helloTimeout
-    /// What came first was plain HTTP, an SSLv2 hello, something else, a hello that is wrong, or one that is too large.
+    /// What came first was plain HTTP, an SSLv2 hello, something else, a hello that is wrong, or one that is
+    /// too large.
     case plainHTTP, sslv2, notTLS, malformed, helloTooLarge
     /// There was no name, and no default route.
     case noName
@@ -99,8 +101,8 @@ package struct Sides: OptionSet, BitwiseCopyable {
     package init(_ side: Side) { self = side == .client ? .client : .origin }
 }
 
-/// One client connection and its origin connection: a slot of the worker's slab. Trivial, of fixed size (a test pins it),
-/// and replaced as a whole when a slot is used anew.
+/// One client connection and its origin connection: a slot of the worker's slab. Trivial, of fixed size (a
+/// test pins it), and replaced as a whole when a slot is used anew.
 package struct Session: BitwiseCopyable {
     /// By source side: what comes from the client, what comes from the origin.
     package var directions: InlineArray<2, Direction> = InlineArray(repeating: Direction())
@@ -139,7 +141,7 @@ package struct Session: BitwiseCopyable {
     /// How the name was matched; none before, and when no route knows it.
     package var match: RouteMatch.Kind = .none
     /// Application protocols that the hello offers.
-    package var applicationProtocols: ApplicationProtocols = []
+    package var applicationProtocols = ApplicationProtocols(rawValue: 0)
     /// Sides that were seen to be reset.
     package var broken: Sides = []
     /// Sides to close with a reset.

@@ -77,7 +77,9 @@ extension ConfigurationParser {
     }
 
     /// A prefix; bits behind its length are cleared with a warning.
-    private mutating func prefix(_ range: Range<Int>, _ bytes: Span<UInt8>) throws(GrammarError)
+    private mutating func prefix(
+        _ range: Range<Int>, _ bytes: Span<UInt8>
+    ) throws(GrammarError)
         -> AddressPrefix
     {
         let prefix = try AddressGrammar.requirePrefix(bytes, range)
