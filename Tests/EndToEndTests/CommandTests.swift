@@ -170,8 +170,9 @@ extension EndToEnd {
         @Test func aReaderOfTheLogWhoStopsReadingDoesNotKeepItFromEnding() throws {
             let folder = try TemporaryFolder()
             let fifo = folder.path("log")
-            #expect(mkfifo(fifo, 0o600) == 0)
-            let held = open(fifo, O_RDWR)
+            let isMade = unsafe mkfifo(fifo, 0o600) == 0
+            #expect(isMade)
+            let held = unsafe open(fifo, O_RDWR)
             defer { close(held) }
 
             let edge = try Edge(

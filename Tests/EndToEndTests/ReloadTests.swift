@@ -52,11 +52,13 @@ extension EndToEnd {
             let listener = try StreamListener()
             let edge = try Edge(routes: "a.example \(listener.endpoint)")
             let (folder, file) = (edge.folder.path("routes.d"), edge.folder.path("routes.d/test.routes"))
-            if mistake.hasPrefix("a FIFO") {
-                #expect(unlink(file) == 0 && mkfifo(file, 0o600) == 0)
-            } else {
-                #expect(rename(folder, edge.folder.path("elsewhere")) == 0)
-            }
+            let isMade =
+                if mistake.hasPrefix("a FIFO") {
+                    unsafe unlink(file) == 0 && mkfifo(file, 0o600) == 0
+                } else {
+                    unsafe rename(folder, edge.folder.path("elsewhere")) == 0
+                }
+            #expect(isMade)
             edge.process.send(signal: SIGHUP)
             try edge.process.waitForErrorLine { $0.contains(Edge.Log.reloadRefused) }
             let client = try open(edge, "a.example")
