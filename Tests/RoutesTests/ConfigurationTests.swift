@@ -32,7 +32,7 @@ import Wire
             user        switchyard
             log         stderr level=info access=on
             limit       connections=100000 per-source=256 parked=4096 parked-per-source=32 hello=16KiB
-            timeout     hello=5s connect=5s idle=1h half-close=30s wake=30s held=30s drain=60s user=30s
+            timeout     hello=5s connect=5s idle=1h half-close=30s wake=30s held=30s drain=60s user=15m
             allow 198.51.100.0/24
             deny  203.0.113.0/24
             """)

@@ -26,7 +26,7 @@ package import Linux
     /// completions. `userTimeoutMilliseconds`: how long an origin may leave bytes unacknowledged
     /// (TCP_USER_TIMEOUT).
     package init(
-        descriptorsMax: Int, sessionsMax: Int, pipesMax: Int, userTimeoutMilliseconds: Int32 = 30_000
+        descriptorsMax: Int, sessionsMax: Int, pipesMax: Int, userTimeoutMilliseconds: Int32 = 900_000
     ) throws(Errno) {
         self.userTimeoutMilliseconds = userTimeoutMilliseconds
         epoll = try check(clinux_epoll_create())

@@ -15,7 +15,10 @@ package struct ConfigurationTimeouts: Hashable, Sendable {
     /// For all sessions to end by themselves when the process is told to stop.
     package var drainMilliseconds: UInt32 = 60_000
     /// For written data to be acknowledged by the peer (TCP_USER_TIMEOUT).
-    package var userMilliseconds: UInt32 = 30_000
+    ///
+    /// The kernel also counts the time in which a peer's window is closed: a reader who pauses for longer is cut
+    /// off. So the default is long.
+    package var userMilliseconds: UInt32 = 900_000
 
     /// The defaults.
     package init() {}
