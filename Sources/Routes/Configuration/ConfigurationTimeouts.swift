@@ -16,8 +16,8 @@ package struct ConfigurationTimeouts: Hashable, Sendable {
     package var drainMilliseconds: UInt32 = 60_000
     /// For written data to be acknowledged by the peer (TCP_USER_TIMEOUT).
     ///
-    /// The kernel also counts the time in which a peer's window is closed: a reader who pauses for longer is cut
-    /// off. So the default is long.
+    /// The kernel also counts the time in which a peer's window is closed: a reader who pauses for longer is
+    /// cut off. So the default is long.
     package var userMilliseconds: UInt32 = 900_000
 
     /// The defaults.
