@@ -66,7 +66,8 @@ let package = Package(
             name: "BackendContractTests", dependencies: ["DataPlane", "Wire", "Linux", "Support"],
             swiftSettings: settings),
         .testTarget(
-            name: "SimulationTests", dependencies: ["DataPlane", "Routes", "Wire", "Linux", "Support"],
+            name: "SimulationTests",
+            dependencies: ["DataPlane", "Routes", "Wire", "Linux", "CLinux", "Support"],
             swiftSettings: settings),
         .testTarget(name: "TidyTests", dependencies: ["Support"], swiftSettings: settings),
         .testTarget(name: "EndToEndTests", dependencies: ["Support"], swiftSettings: settings),

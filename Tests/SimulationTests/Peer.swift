@@ -1,3 +1,4 @@
+import CLinux
 import DataPlane
 import Linux
 
@@ -125,7 +126,7 @@ final class Peer {
         switch chaos {
         case .reset: reset(world)
         case .timeOut:
-            world.worker.backend.peerReset(connection, error: 110)
+            world.worker.backend.peerReset(connection, error: ETIMEDOUT)
             hasReset = true
         case .vanish: hasVanished = true
         case .close: close(world)

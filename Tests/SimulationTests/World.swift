@@ -1,3 +1,4 @@
+import CLinux
 import DataPlane
 import Linux
 import Routes
@@ -263,8 +264,8 @@ final class World {
                 worker.backend.peerAccept(answer.connection)
                 beginOrigin(answer.connection)
             case .refuse:
-                // ECONNREFUSED, EHOSTUNREACH or ENETUNREACH.
-                worker.backend.peerRefuse(answer.connection, error: random.pick([111, 113, 101]))
+                let errors = [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH]
+                worker.backend.peerRefuse(answer.connection, error: random.pick(errors))
             case .resetAtOnce:
                 worker.backend.peerAccept(answer.connection)
                 worker.backend.peerReset(answer.connection)

@@ -87,6 +87,11 @@ private func lines(_ findings: [Finding]) -> [Int] {
     @Test func testsImportWhatTheyLike() {
         #expect(ImportRule().check(source("Tests/WireTests/a.swift", "import Foundation")) == [])
     }
+
+    @Test func theSimulationTakesTheSystemsNamesFromCLinux() {
+        let text = "import CLinux\nimport Glibc\nimport Foundation\n"
+        #expect(lines(ImportRule().check(source("Tests/SimulationTests/a.swift", text))) == [2, 3])
+    }
 }
 
 @Suite struct WordRuleTests {
