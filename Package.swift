@@ -24,6 +24,8 @@ let package = Package(
     targets: [
         // C that Swift cannot import: macros, variadics, system calls that must return -errno. No logic.
         .target(name: "CLinux"),
+        // The same for liburing, which goes into the binary: no shared library is needed where it runs.
+        .target(name: "CUring", linkerSettings: [.unsafeFlags(["-Xlinker", "-l:liburing.a"])]),
 
         // Pure: nothing but the standard library.
         .target(name: "Wire", swiftSettings: settings),
@@ -32,7 +34,7 @@ let package = Package(
         // Effects.
         .target(name: "Linux", dependencies: ["CLinux"], swiftSettings: settings),
         .target(
-            name: "DataPlane", dependencies: ["Wire", "Routes", "Linux", "CLinux"],
+            name: "DataPlane", dependencies: ["Wire", "Routes", "Linux", "CLinux", "CUring"],
             exclude: ["Session/LIFECYCLE.md"], swiftSettings: settings),
 
         // The edge's control thread: configuration, workers, signals, log.

@@ -96,13 +96,14 @@ package struct Edge: ~Copyable {
                     text: "\(path): error: the edge cannot start: user \(user): \(reason)")
             }
         }
+        let inputOutput = try chooseInputOutput()
         do throws(Errno) {
             try log.start()
-            try startWorkers()
+            try startWorkers(inputOutput)
         } catch {
             throw InvalidConfiguration(text: "\(path): error: the edge cannot start: a thread: \(error)")
         }
-        announce()
+        announce(inputOutput)
         give(opened)
 
         defer { log.flush() }
@@ -111,12 +112,13 @@ package struct Edge: ~Copyable {
         return serve()
     }
 
-    private func announce() {
+    private func announce(_ inputOutput: InputOutput) {
         if !current.warnings.isEmpty { log.write(.warning, current.warnings) }
         for warning in limits.warnings { log.write(.warning, warning) }
         log.write(
             .info,
-            "switchyard \(Version.text) pid=\(processIdentifier()) workers=\(limits.workers) io=epoll "
+            "switchyard \(Version.text) pid=\(processIdentifier()) workers=\(limits.workers) "
+                + "io=\(inputOutput.rawValue) "
                 + "connections=\(limits.sessionsPerWorker * limits.workers) "
                 + "descriptors=\(limits.descriptorsMax)"
         )
@@ -133,14 +135,33 @@ package struct Edge: ~Copyable {
 
     // MARK: Workers
 
-    private mutating func startWorkers() throws(Errno) {
+    /// Finds out which interface to the kernel there is to be. The log says why when it is not what was asked
+    /// for.
+    private func chooseInputOutput() throws(InvalidConfiguration) -> InputOutput {
+        let wanted = current.configuration.inputOutput
+        guard wanted != .epoll else { return .epoll }
+        do throws(Errno) {
+            try InputOutput.probeRing()
+            return .ring
+        } catch {
+            let reason = "this system gives the edge no io_uring: \(error)\(InputOutput.advice(on: error))"
+            guard wanted == .automatic else {
+                throw InvalidConfiguration(
+                    text: "\(path): error: the edge cannot start: io io_uring: \(reason)")
+            }
+            log.write(.info, "io auto: epoll, because \(reason)")
+            return .epoll
+        }
+    }
+
+    private mutating func startWorkers(_ inputOutput: InputOutput) throws(Errno) {
         for number in 0..<limits.workers {
             let links = try WorkerLinks(logBell: log.bell)
             let handle = WorkerHandle(links: links)
             log.add(links.log)
             workers.append(handle)
             let start = WorkerStart(
-                limits: limits, table: current.table,
+                inputOutput: inputOutput, limits: limits, table: current.table,
                 settings: WorkerSettings(current.configuration, workers: limits.workers),
                 userTimeoutMilliseconds: Int32(clamping: current.configuration.timeouts.userMilliseconds),
                 links: links,

@@ -19,7 +19,6 @@ enum UnsupportedFeature {
         for directive in [ConfigurationDirective.allow, .deny, .metrics, .control] {
             refuse(configuration.place(of: directive), "`\(directive.rawValue)`")
         }
-        if configuration.inputOutput == .ioUring { refuse(configuration.place(of: .io), "`io io_uring`") }
         return found
     }
 

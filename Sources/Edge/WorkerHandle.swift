@@ -18,6 +18,7 @@ final class WorkerHandle: Sendable {
 
 /// What a worker's thread needs to begin.
 struct WorkerStart: Sendable {
+    var inputOutput: InputOutput
     var limits: Limits
     var table: RouteTable
     var settings: WorkerSettings
@@ -27,12 +28,41 @@ struct WorkerStart: Sendable {
 
     /// Builds the worker on its own thread, so that its memory is its own, and runs it to its end.
     func run() throws(Errno) {
-        let backend = try EpollBackend(
-            descriptorsMax: limits.descriptorsMax, sessionsMax: limits.sessionsPerWorker,
-            pipesMax: limits.pipesPerWorker, userTimeoutMilliseconds: userTimeoutMilliseconds)
-        runEpollWorker(
-            backend, sessionsMax: limits.sessionsPerWorker, table: table, settings: settings, links: links,
-            shared: shared)
+        switch inputOutput {
+        case .epoll:
+            let backend = try EpollBackend(
+                descriptorsMax: limits.descriptorsMax, sessionsMax: limits.sessionsPerWorker,
+                pipesMax: limits.pipesPerWorker, userTimeoutMilliseconds: userTimeoutMilliseconds)
+            runEpollWorker(
+                backend, sessionsMax: limits.sessionsPerWorker, table: table, settings: settings,
+                links: links, shared: shared)
+        case .ring:
+            let backend = try RingBackend(
+                descriptorsMax: limits.descriptorsMax, sessionsMax: limits.sessionsPerWorker,
+                pipesMax: limits.pipesPerWorker, userTimeoutMilliseconds: userTimeoutMilliseconds)
+            runRingWorker(
+                backend, sessionsMax: limits.sessionsPerWorker, table: table, settings: settings,
+                links: links, shared: shared)
+        }
+    }
+}
+
+/// The interfaces to the kernel that a worker can use.
+enum InputOutput: String, Sendable {
+    case epoll
+    case ring = "io_uring"
+
+    /// Throws why there is no ring to be had.
+    static func probeRing() throws(Errno) { try RingBackend.probe() }
+
+    /// What an operator may look at when there is none.
+    static func advice(on error: Errno) -> String {
+        switch error {
+        case .notPermitted: " (forbidden by a seccomp filter, or by the sysctl kernel.io_uring_disabled)"
+        case .notImplemented: " (not built into the kernel, or hidden by a seccomp filter)"
+        case .invalidArgument: " (a kernel before 6.1)"
+        default: ""
+        }
     }
 }
 

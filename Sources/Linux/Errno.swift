@@ -14,6 +14,15 @@ package struct Errno: Error, Equatable, BitwiseCopyable, CustomStringConvertible
     /// There is no such file, user or other entry (ENOENT).
     package static let noEntry = Errno(number: ENOENT)
 
+    /// The operation is not permitted (EPERM).
+    package static let notPermitted = Errno(number: EPERM)
+
+    /// The kernel does not have this call (ENOSYS).
+    package static let notImplemented = Errno(number: ENOSYS)
+
+    /// The kernel does not take these arguments (EINVAL).
+    package static let invalidArgument = Errno(number: EINVAL)
+
     /// The system's own words, such as "Address already in use".
     package var description: String {
         // SAFETY: strerror's text is copied at once; only the control thread asks for it.

@@ -283,6 +283,8 @@ final class Bench {
     func abandon() {
         for held in open.values { backend.cancel(held.descriptor) }
         collect()
+        // They complete soon, which need not be at once.
+        for _ in 0..<1000 where inFlight.contains(where: { $0.value > 0 }) { turn(milliseconds: 1) }
         for held in open.values { backend.close(held.descriptor, reset: true) }
         open = [:]
         for descriptor in listeners { backend.removeListener(descriptor) }

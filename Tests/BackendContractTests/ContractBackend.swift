@@ -96,3 +96,8 @@ final class BackendBox<Backend: IOBackend & ~Copyable>: ContractBackend {
     func makeBuffer(copying bytes: [UInt8]) -> BufferIndex? { backend.makeBuffer(copying: bytes.span) }
     func trim() { backend.trim() }
 }
+
+/// A failed expectation shows the values in it by reflection, which ends the process at a noncopyable one.
+extension BackendBox: CustomReflectable where Backend: ~Copyable {
+    var customMirror: Mirror { Mirror(self, children: EmptyCollection<(label: String?, value: Any)>()) }
+}

@@ -92,9 +92,11 @@ extension BackendContractTests {
             var size = 1
             bench.receive(held)
             try bench.until("a megabyte comes") {
-                size = size &* 5 % 60_013 + 1
-                sent += try peer.send(Array(stream[sent..<min(sent + size, stream.count)]))
-                if sent == stream.count { try peer.endSending() }
+                if sent < stream.count {
+                    size = size &* 5 % 60_013 + 1
+                    sent += try peer.send(Array(stream[sent..<min(sent + size, stream.count)]))
+                    if sent == stream.count { try peer.endSending() }
+                }
                 bench.turn(milliseconds: sent == stream.count ? 5 : 0)
                 while let completion = bench.claim(.receive, of: held) {
                     guard completion.result != 0 else { return true }
@@ -225,7 +227,14 @@ extension BackendContractTests {
             }
             #expect(bench.isQuiet)
             _ = try peer.send([9, 9])
-            let refused = try bench.completion(.receive, of: held)
+            var refused = try bench.completion(.receive, of: held)
+            // A backend may have given the kernel some in advance.
+            for _ in 0..<1000 where refused.result == 2 {
+                bench.keep(refused.buffer)
+                bench.receive(held)
+                _ = try peer.send([9, 9])
+                refused = try bench.completion(.receive, of: held)
+            }
             #expect(refused.result == -ENOBUFS)
             #expect(refused.buffer == .none)
 

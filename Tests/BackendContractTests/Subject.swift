@@ -17,7 +17,10 @@ struct Subject: Sendable, CustomTestStringConvertible {
     static let real: [Subject] = [
         real("epoll") {
             try EpollBackend(descriptorsMax: 65_536, sessionsMax: $0.sessionsMax, pipesMax: $0.pipesMax)
-        }
+        },
+        real("io_uring") {
+            try RingBackend(descriptorsMax: 65_536, sessionsMax: $0.sessionsMax, pipesMax: $0.pipesMax)
+        },
     ]
 
     /// Every backend that there is.

@@ -4,10 +4,11 @@ import Testing
 extension EndToEnd {
     /// What is in the release binary, and what is not.
     @Suite struct Binary {
-        /// One turn of a worker's loop, with the backend that the edge uses: everything that runs for a
+        /// One turn of a worker's loop, with each backend: everything that runs for a
         /// session is below it. A name that matches nothing is a failure, so that the list cannot rot.
         private static let hotRoots = [
-            ["generic specialization <DataPlane.EpollBackend>", "Worker<", ".turn()"]
+            ["generic specialization <DataPlane.EpollBackend>", "Worker<", ".turn()"],
+            ["generic specialization <DataPlane.RingBackend>", "Worker<", ".turn()"],
         ]
 
         /// Functions below it that run once a reload, not once a session or an event.

@@ -32,6 +32,11 @@ final class Edge {
             ?? Repository.path(".build/release/switchyard")
     }
 
+    /// The interface to the kernel that it uses: `scripts/test` runs these tests once with each.
+    static var inputOutput: String {
+        ProcessInfo.processInfo.environment["SWITCHYARD_TEST_IO"] ?? "auto"
+    }
+
     /// Starts it and waits until it serves.
     /// - Parameters:
     ///   - routes: lines of one routes file.
@@ -60,6 +65,7 @@ final class Edge {
         let lines =
             listeners.map { "listen tls \($0)" }
             + ["routes routes.d/*.routes", "pidfile \(folder.path("switchyard.pid"))", settings]
+            + ["io \(inputOutput)"]
         try folder.write("switchyard.conf", lines.joined(separator: "\n") + "\n")
     }
 

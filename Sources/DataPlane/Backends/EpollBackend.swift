@@ -47,19 +47,30 @@ package import Linux
     // MARK: Waiting
 
     package mutating func wait(milliseconds: Int32) {
+        let milliseconds = completions.isEmpty ? milliseconds : 0
         // SAFETY: `events` holds `eventsMax` entries.
-        let count = unsafe clinux_epoll_wait(
-            epoll, events, Int32(Self.eventsMax), completions.isEmpty ? milliseconds : 0)
+        var count = unsafe clinux_epoll_wait(epoll, events, Int32(Self.eventsMax), milliseconds)
+        if count == -EINTR { count = waitOn(milliseconds: milliseconds) }
         nowNanoseconds = clinux_monotonic_nanoseconds()
-        guard count > 0 else {
-            // EINTR is a wait without events; anything else is our own bug (epoll_wait(2)).
-            precondition(count >= 0 || count == -EINTR, "epoll_wait on our own epoll")
-            return
-        }
+        precondition(count >= 0, "epoll_wait on our own epoll (epoll_wait(2))")
         for index in 0..<Int(count) {
             // SAFETY: the kernel has filled the first `count` entries.
             let (data, mask) = unsafe (clinux_epoll_data(events + index), (events + index).pointee.events)
             handle(data: data, events: mask)
+        }
+    }
+
+    /// Waits for what is left of a wait that a signal has interrupted.
+    @inline(never)
+    private func waitOn(milliseconds: Int32) -> Int32 {
+        let deadline = nowNanoseconds + UInt64(max(0, milliseconds)) * 1_000_000
+        while true {
+            let now = clinux_monotonic_nanoseconds()
+            let left = deadline > now ? Int32((deadline - now) / 1_000_000) + 1 : 0
+            // SAFETY: as in `wait`.
+            let count = unsafe clinux_epoll_wait(
+                epoll, events, Int32(Self.eventsMax), milliseconds < 0 ? -1 : left)
+            guard count == -EINTR else { return count }
         }
     }
 

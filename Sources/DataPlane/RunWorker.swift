@@ -11,3 +11,14 @@ package func runEpollWorker(
         shared: shared)
     worker.run()
 }
+
+/// As ``runEpollWorker(_:sessionsMax:table:settings:links:shared:)``, on io_uring.
+package func runRingWorker(
+    _ backend: consuming RingBackend, sessionsMax: Int, table: RouteTable, settings: WorkerSettings,
+    links: WorkerLinks, shared: WorkerShared
+) {
+    var worker = Worker(
+        backend: backend, sessionsMax: sessionsMax, table: table, settings: settings, links: links,
+        shared: shared)
+    worker.run()
+}
