@@ -95,7 +95,7 @@ import Wire
         for buffer in again { pool.free(buffer) }
         pool.trim()
         pool.trim()
-        #expect(resident(buffers, of: pool) == 64, "after the next rush, too")
+        #expect(resident(buffers, of: pool) == BufferPool.keptBuffers, "after the next rush, too")
     }
 
     @Test("Buffers that are needed now and then keep their memory")
@@ -275,28 +275,27 @@ import Wire
         #expect(array(pool.bytes(after)) == name(count, 0x30))
     }
 
-    @Test("Names of up to 63 bytes take a short slot, longer ones a long one, and there are enough of both")
+    @Test("A name takes the smallest slot that holds it, and there are enough of each size")
     func kinds() {
         var pool = LabelPool(capacity: 10)
-        let short = (0..<10).map { _ in pool.store(name(63).span.rawBytes) }
-        let long = (0..<10).map { _ in pool.store(name(64).span.rawBytes) }
-        #expect(short.allSatisfy { $0 != .none && !$0.isLong })
-        #expect(long.allSatisfy { $0 != .none && $0.isLong })
-        let (tooMany, tooManyLong) = (pool.store(name(1).span.rawBytes), pool.store(name(200).span.rawBytes))
-        #expect(tooMany == .none)
-        #expect(tooManyLong == .none)
+        for (size, least, most) in [(LabelSize.short, 0, 31), (.medium, 32, 63), (.long, 64, 255)] {
+            let labels = (0..<10).map { pool.store(name($0 % 2 == 0 ? most : least).span.rawBytes) }
+            #expect(labels.allSatisfy { $0 != .none && $0.size == size })
+            #expect(Set(labels.map(\.slot)).count == 10)
+            let tooMany = pool.store(name(least).span.rawBytes)
+            #expect(tooMany == .none)
+        }
     }
 
     @Test("A forgotten name's slot is used again, and no name has no bytes")
     func reuse() {
         var pool = LabelPool(capacity: 1)
-        for count in [5, 63, 64, 253, 0, 7] {
+        for count in [5, 31, 32, 63, 64, 253, 0, 7] {
             let label = pool.store(name(count).span.rawBytes)
             #expect(array(pool.bytes(label)) == name(count))
             pool.free(label)
         }
         pool.free(.none)
         #expect(array(pool.bytes(.none)) == [])
-        #expect(!LabelIndex.none.isLong)
     }
 }
