@@ -73,6 +73,9 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
     var realtimeOffsetNanoseconds: UInt64 = 0
     var nextTickNanoseconds: UInt64 = 0
     var quietTicks = 0
+    /// Whether something has completed since the last tick.
+    var hasWorkedSinceTick = false
+    var nextSweepNanoseconds: UInt64 = 0
     var state = RunState.running
     private var tableOwner: RouteTable
     let links: WorkerLinks
@@ -88,6 +91,9 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
 
     /// The most completions handled before the backend is asked for more.
     static var completionsPerTurnMax: Int { 4096 }
+
+    /// From tick to tick while there is work.
+    static var busyTickNanoseconds: UInt64 { 250_000_000 }
 
     /// Allocates all memory that the worker will ever use, untouched, for `sessionsMax` sessions.
     package init(
@@ -150,6 +156,11 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
             handle(completion)
             handled += 1
         }
+        if handled > 0, !hasWorkedSinceTick {
+            hasWorkedSinceTick = true
+            nextTickNanoseconds = min(
+                nextTickNanoseconds, backend.nowNanoseconds + Self.busyTickNanoseconds)
+        }
     }
 
     @inline(always)
@@ -181,12 +192,16 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         return wait
     }
 
-    /// What is done about once a second.
+    /// What is done now and then: memory is given back four times a second while there is work, so that a
+    /// rush is forgotten after half a second; the rest once a second.
     @inline(never)
     private mutating func tick(_ nowNanoseconds: UInt64) {
-        nextTickNanoseconds = nowNanoseconds + 1_000_000_000
-        quietTicks = sessions.count == 0 ? quietTicks + 1 : 0
+        nextTickNanoseconds = nowNanoseconds + (hasWorkedSinceTick ? Self.busyTickNanoseconds : 1_000_000_000)
+        quietTicks = sessions.count == 0 && !hasWorkedSinceTick ? quietTicks + 1 : 0
+        hasWorkedSinceTick = false
         backend.trim()
+        guard nowNanoseconds >= nextSweepNanoseconds else { return }
+        nextSweepNanoseconds = nowNanoseconds + 1_000_000_000
         targets.sweep(nowNanoseconds: nowNanoseconds)
         refreshRealtime()
     }

@@ -66,8 +66,7 @@ package struct Edge: ~Copyable {
         self.signals = signals
         let sessionsMax = limits.sessionsPerWorker * limits.workers
         sources = SourceCounters(connectionsMax: sessionsMax, keys: (randomBits(), randomBits()))
-        // Not by `limit parked` alone, which may ask for more than there can be sessions: these counters are
-        // touched.
+        // Not by `limit parked` alone, which may ask for more than there can be sessions.
         parkedSources = SourceCounters(
             connectionsMax: min(sessionsMax, Int(current.configuration.limits.parked)),
             keys: (randomBits(), randomBits()))

@@ -173,6 +173,21 @@ static inline void *clinux_map(size_t bytes) {
     return memory == MAP_FAILED ? NULL : memory;
 }
 
+/// As clinux_map, for memory that is read here and there: from a multiple of the huge page's size on, and in huge
+/// pages where the system has them for those who ask. The size is a multiple of that, too.
+static const long CLINUX_HUGE_PAGE_BYTES = 2 << 20;
+static inline void *clinux_map_huge(size_t bytes) {
+    size_t slack = (size_t)CLINUX_HUGE_PAGE_BYTES;
+    char *memory = clinux_map(bytes + slack);
+    if (memory == NULL) return NULL;
+    size_t before = (slack - (uintptr_t)memory % slack) % slack;
+    if (before > 0) munmap(memory, before);
+    munmap(memory + before + bytes, slack - before);
+    // Where that is refused, small pages do as well, only slower.
+    madvise(memory + before, bytes, MADV_HUGEPAGE);
+    return memory + before;
+}
+
 /// Gives the pages back to the kernel; they read as zero afterwards.
 static inline int clinux_discard(void *memory, size_t bytes) {
     return (int)CLINUX_RESULT(madvise(memory, bytes, MADV_DONTNEED));

@@ -352,12 +352,27 @@ package struct EpollSocket: BitwiseCopyable {
     var writing: OperationKind = .none
     /// For `send`: whether the bytes may wait for the end.
     var endFollows = false
-    /// For `receive`: where in the buffer to put the bytes.
-    var readOffset: UInt16 = 0
     /// For `receive`: the buffer to append to, or none.
     var readBuffer: BufferIndex = .none
-    /// For `send` and `connect`: the bytes.
-    var written = BufferSlice()
+    /// For `send` and `connect`: see ``written``.
+    var writtenBuffer: BufferIndex = .none
+    /// For `receive`: where in the buffer to put the bytes.
+    var readOffset: UInt16 = 0
+    var writtenOffset: UInt16 = 0
+    var writtenCount: UInt16 = 0
+
+    /// For `send` and `connect`: the bytes. 16 bits hold every place in a buffer, and an entry of 32 bytes
+    /// lies in one cache line.
+    var written: BufferSlice {
+        @inline(always) get {
+            BufferSlice(buffer: writtenBuffer, offset: UInt32(writtenOffset), count: UInt32(writtenCount))
+        }
+        @inline(always) set {
+            writtenBuffer = newValue.buffer
+            writtenOffset = UInt16(truncatingIfNeeded: newValue.offset)
+            writtenCount = UInt16(truncatingIfNeeded: newValue.count)
+        }
+    }
 
     @inline(always)
     mutating func note(_ events: UInt32) {

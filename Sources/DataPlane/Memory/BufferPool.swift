@@ -12,6 +12,10 @@ package struct BufferPool: ~Copyable {
     /// Five pages: a small message touches only the first.
     package static let strideBytes = 20_480
 
+    /// So many free buffers keep their memory whatever happens. Few: to give a page back and touch it anew
+    /// costs four microseconds, and that once between two trims at most.
+    package static let keptBuffers = 8
+
     private let memory: Region<UInt8>
     private let freed: Region<Int32>
     private var freedCount = 0
@@ -56,8 +60,7 @@ package struct BufferPool: ~Copyable {
 
     /// Gives back the memory of buffers that have been free since the last call, but for a few.
     package mutating func trim() {
-        let keptBuffers = 64
-        let coldCount = max(0, min(freedCountMin, freedCount - keptBuffers))
+        let coldCount = max(0, min(freedCountMin, freedCount - Self.keptBuffers))
         while trimmedCount < coldCount {
             // SAFETY: the buffer is free, so nobody reads or writes it; it reads as zero afterwards.
             unsafe _ = clinux_discard(

@@ -1,71 +1,118 @@
 /// Where a ``LabelPool`` keeps a name.
 package struct LabelIndex: BitwiseCopyable, Equatable {
-    /// The slot's number; the long slots count from the top bit on. Negative one: no name.
+    /// The slot's number below, its size in the bits from ``sizeShift`` on. Negative one: no name.
     let raw: Int32
     /// No name.
     package static let none = LabelIndex(raw: -1)
-    static let longFlag: Int32 = 1 << 30
-    /// Whether it lies in one of the long slots.
-    package var isLong: Bool { self != .none && raw & Self.longFlag != 0 }
-    var slot: Int { Int(raw & ~Self.longFlag) }
+    private static let sizeShift: Int32 = 29
+
+    private init(raw: Int32) { self.raw = raw }
+
+    init(_ size: LabelSize, slot: Int) {
+        raw = Int32(truncatingIfNeeded: slot) | Int32(size.rawValue) << Self.sizeShift
+    }
+
+    /// How large its slot is; meaningless for ``none``.
+    package var size: LabelSize {
+        LabelSize(rawValue: UInt8(truncatingIfNeeded: raw >> Self.sizeShift)) ?? .long
+    }
+    /// Its slot's number among those of its size.
+    package var slot: Int { Int(raw & (1 << Self.sizeShift - 1)) }
 }
 
-/// Names that sessions keep until they are logged. Most are short: up to 63 bytes lie in a slot of 64, longer
-/// ones in one of 256, so that an idle session does not hold the room of the longest name there can be.
+/// The sizes of a ``LabelPool``'s slots.
+package enum LabelSize: UInt8, BitwiseCopyable, CaseIterable {
+    case short, medium, long
+
+    /// Room for a name, its length included.
+    package var bytes: Int {
+        switch self {
+        case .short: 32
+        case .medium: 64
+        case .long: 256
+        }
+    }
+}
+
+/// Names that sessions keep until they are logged. Most are short: up to 31 bytes lie in a slot of 32, up to
+/// 63 in one of 64, longer ones in one of 256, so that an idle session does not hold the room of the longest
+/// name there can be.
 package struct LabelPool: ~Copyable {
-    /// Room of a short name, its length included.
-    package static let shortBytes = 64
-    private static let longBytes = 256
-    private var shortSlots: Slab<UInt8>
-    private var longSlots: Slab<UInt8>
-    private let shortMemory: Region<UInt8>
-    private let longMemory: Region<UInt8>
+    private var short: LabelSlots
+    private var medium: LabelSlots
+    private var long: LabelSlots
 
     /// `capacity`: how many names there may be at once.
     package init(capacity: Int) {
-        shortSlots = Slab(capacity: capacity)
-        longSlots = Slab(capacity: capacity)
-        shortMemory = Region(capacity: capacity * Self.shortBytes)
-        longMemory = Region(capacity: capacity * Self.longBytes)
+        short = LabelSlots(capacity: capacity, size: .short)
+        medium = LabelSlots(capacity: capacity, size: .medium)
+        long = LabelSlots(capacity: capacity, size: .long)
     }
 
     /// How many names are kept.
-    var count: Int { shortSlots.count + longSlots.count }
+    var count: Int { short.slots.count + medium.slots.count + long.slots.count }
 
     /// Keeps a copy of a name of at most 255 bytes.
     package mutating func store(_ name: RawSpan) -> LabelIndex {
-        precondition(name.byteCount < Self.longBytes, "a host name has at most 253 bytes")
-        let isLong = name.byteCount >= Self.shortBytes
-        guard let slot = isLong ? longSlots.allocate() : shortSlots.allocate() else { return .none }
-        let label = LabelIndex(raw: Int32(truncatingIfNeeded: slot) | (isLong ? LabelIndex.longFlag : 0))
-        // SAFETY: the slot is ours, and the count was checked against its size.
-        unsafe start(label)[0] = UInt8(truncatingIfNeeded: name.byteCount)
-        unsafe name.withUnsafeBytes { bytes in
-            guard let base = bytes.baseAddress else { return }
-            unsafe UnsafeMutableRawPointer(start(label) + 1).copyMemory(from: base, byteCount: bytes.count)
-        }
-        return label
+        precondition(name.byteCount < LabelSize.long.bytes, "a host name has at most 253 bytes")
+        if name.byteCount < LabelSize.short.bytes { return short.store(name) }
+        return name.byteCount < LabelSize.medium.bytes ? medium.store(name) : long.store(name)
     }
 
     /// Forgets a name; nothing happens for ``LabelIndex/none``.
     package mutating func free(_ label: LabelIndex) {
         guard label != .none else { return }
-        if label.isLong { longSlots.free(label.slot) } else { shortSlots.free(label.slot) }
+        switch label.size {
+        case .short: short.slots.free(label.slot)
+        case .medium: medium.slots.free(label.slot)
+        case .long: long.slots.free(label.slot)
+        }
     }
 
     /// The name's bytes; none for ``LabelIndex/none``.
     @_lifetime(borrow self)
     package borrowing func bytes(_ label: LabelIndex) -> RawSpan {
         guard label != .none else { return RawSpan() }
+        // SAFETY: a name's slot is one of its size.
+        let start =
+            switch label.size {
+            case .short: unsafe short.start(label.slot)
+            case .medium: unsafe medium.start(label.slot)
+            case .long: unsafe long.start(label.slot)
+            }
         // SAFETY: the first byte of a slot is the count of those that follow, and the memory lives as long as
         // we do.
-        let span = unsafe RawSpan(_unsafeStart: start(label) + 1, byteCount: Int(start(label)[0]))
+        let span = unsafe RawSpan(_unsafeStart: start + 1, byteCount: Int(start[0]))
         return unsafe _overrideLifetime(span, borrowing: self)
     }
+}
 
-    private func start(_ label: LabelIndex) -> UnsafeMutablePointer<UInt8> {
+/// Slots of one size.
+private struct LabelSlots: ~Copyable {
+    var slots: Slab<UInt8>
+    private let memory: Region<UInt8>
+    private let size: LabelSize
+
+    init(capacity: Int, size: LabelSize) {
+        slots = Slab(capacity: capacity)
+        memory = Region(capacity: capacity * size.bytes)
+        self.size = size
+    }
+
+    mutating func store(_ name: RawSpan) -> LabelIndex {
+        guard let slot = slots.allocate() else { return .none }
+        // SAFETY: the slot is ours, and the count was checked against its size.
+        unsafe start(slot)[0] = UInt8(truncatingIfNeeded: name.byteCount)
+        unsafe name.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return }
+            unsafe UnsafeMutableRawPointer(start(slot) + 1).copyMemory(from: base, byteCount: bytes.count)
+        }
+        return LabelIndex(size, slot: slot)
+    }
+
+    func start(_ slot: Int) -> UnsafeMutablePointer<UInt8> {
+        precondition(slot < slots.capacity)
         // SAFETY: slots are below the capacity that the memory was made for.
-        unsafe label.isLong
-            ? longMemory.base + label.slot * Self.longBytes : shortMemory.base + label.slot * Self.shortBytes
+        return unsafe memory.base + slot * size.bytes
     }
 }

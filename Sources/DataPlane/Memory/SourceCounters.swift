@@ -1,3 +1,4 @@
+import CLinux
 package import Routes
 import Synchronization
 
@@ -9,8 +10,9 @@ import Synchronization
 /// and nobody outside can know which: the keys are drawn at start. IPv6 clients count by their /64, which is
 /// what one customer gets.
 @safe package final class SourceCounters: Sendable {
-    // SAFETY: written once here, freed in deinit; the counters behind it are atomic.
+    // SAFETY: written once here, unmapped in deinit; the counters behind it are atomic.
     private nonisolated(unsafe) let counters: UnsafeMutablePointer<Atomic<UInt32>>
+    private let mappedBytes: Int
     private let rowCount: Int
     private let keys: (UInt64, UInt64)
 
@@ -20,15 +22,19 @@ import Synchronization
         while size < connectionsMax * 2 { size *= 2 }
         rowCount = size
         self.keys = keys
-        // SAFETY: room for two rows, each counter initialised before anyone sees it.
-        unsafe counters = UnsafeMutablePointer<Atomic<UInt32>>.allocate(capacity: 2 * size)
-        for index in 0..<(2 * size) { unsafe (counters + index).initialize(to: Atomic(0)) }
+        mappedBytes = 2 * size * MemoryLayout<Atomic<UInt32>>.stride
+        // SAFETY: a mapping of the size asked for, or none.
+        guard let memory = unsafe clinux_map(mappedBytes) else {
+            preconditionFailure("no address space for the counters by source")
+        }
+        // SAFETY: room for two rows, zeroed, and an atomic zero is four zero bytes. So the rows, which are as
+        // long as the limit of connections asks for, cost nothing until clients come.
+        unsafe counters = memory.bindMemory(to: Atomic<UInt32>.self, capacity: 2 * size)
     }
 
     deinit {
         // SAFETY: nobody refers to us any more.
-        unsafe counters.deinitialize(count: 2 * rowCount)
-        unsafe counters.deallocate()
+        unsafe _ = munmap(counters, mappedBytes)
     }
 
     /// For a worker's own use: the address of the counters, so that counting touches no reference count.

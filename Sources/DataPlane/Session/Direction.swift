@@ -50,14 +50,14 @@ package struct Direction: BitwiseCopyable {
     package var byteCount: UInt64 = 0
     /// Bytes received and not yet sent: in the buffer from `offset` on, or in the pipe.
     package var pending: UInt32 = 0
-    /// The first byte of the buffer that was not sent yet.
-    package var offset: UInt32 = 0
     /// Holds the pending bytes of a direction that copies.
     package var buffer: BufferIndex = .none
     /// Holds the pending bytes of a direction that splices.
     package var pipe: PipeIndex = .none
     /// Bytes spliced since the source last had none.
     package var burstBytes: UInt32 = 0
+    /// See ``offset``.
+    private var narrowOffset: UInt16 = 0
     /// Large reads in a row while copying, small bursts in a row while splicing.
     package var streak: UInt8 = 0
     package var end: End = .open
@@ -89,6 +89,13 @@ package struct Direction: BitwiseCopyable {
 
     /// Whether nothing will ever move here again.
     package var isFinal: Bool { end == .passedOn || end == .dropped }
+
+    /// The first byte of the buffer that was not sent yet. Kept in 16 bits, which hold every place in a
+    /// buffer (``BufferPool/dataBytes``): a direction is then half a cache line.
+    package var offset: UInt32 {
+        get { UInt32(narrowOffset) }
+        set { narrowOffset = UInt16(truncatingIfNeeded: newValue) }
+    }
 
     /// The pending bytes of the buffer.
     package var slice: BufferSlice { BufferSlice(buffer: buffer, offset: offset, count: pending) }

@@ -104,16 +104,15 @@ package struct Sides: OptionSet, BitwiseCopyable {
 /// One client connection and its origin connection: a slot of the worker's slab. Trivial, of fixed size (a
 /// test pins it), and replaced as a whole when a slot is used anew.
 package struct Session: BitwiseCopyable {
+    // In the order of their alignment, so that there is no room between them.
     /// By source side: what comes from the client, what comes from the origin.
     package var directions: InlineArray<2, Direction> = InlineArray(repeating: Direction())
-    /// The client's address.
-    package var source = IPEndpoint(address: .v4(0), port: 0)
     /// When the connection was accepted.
     package var acceptedNanoseconds: UInt64 = 0
     /// Targets of the route that were tried, by their place in it.
     package var tried = TargetSet()
-    /// Progress of the hello.
-    package var parser = HelloParser()
+    /// The client's address.
+    package var source = IPEndpoint(address: .v4(0), port: 0)
     /// From accept until the hello was whole, then until it was routed, then until the origin was connected.
     package var helloMicroseconds: UInt32 = 0
     package var routedMicroseconds: UInt32 = 0
@@ -132,6 +131,8 @@ package struct Session: BitwiseCopyable {
     /// Neighbours in the list of parked sessions; -1: none.
     package var parkedNext: Int32 = -1
     package var parkedPrevious: Int32 = -1
+    /// Progress of the hello.
+    package var parser = HelloParser()
     /// The listener that took the connection.
     package var listener: UInt16 = 0
     /// Operations in flight, over both sockets.
