@@ -185,9 +185,12 @@ extension [UInt8] {
     fileprivate var slots: [UInt64] { allSlots.filter { $0 != 0 } }
 
     private var allSlots: [UInt64] {
-        let header = 192
+        let (header, slotBytes) = (192, 12)
         let count = Int(word32(44))
-        return (0..<count).map { UInt64(word32(header + 8 * $0)) | UInt64(word32(header + 8 * $0 + 4)) << 32 }
+        return (0..<count).map {
+            let slot = header + slotBytes * $0
+            return UInt64(word32(slot)) | UInt64(word32(slot + 4)) << 32
+        }
     }
 
     /// How many slots a successful search looks at, on average.

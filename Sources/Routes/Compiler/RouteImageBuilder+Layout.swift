@@ -80,7 +80,8 @@ extension RouteImageBuilder {
         let bucketCount = max(1, entries.count * 4 / 3)
         var last = -1
         for entry in entries { last = place(of: entry, behind: last, bucketCount: bucketCount) }
-        let slotCount = max(last + 1, bucketCount) + 1
+        let leastSlots = max(last + 1, bucketCount) + 1
+        let slotCount = (leastSlots + 15) / 16 * 16
 
         let counts = sectionCounts
         let slots = RouteImageLayout.headerBytes
@@ -117,7 +118,11 @@ extension RouteImageBuilder {
         last = -1
         for entry in entries {
             last = place(of: entry, behind: last, bucketCount: bucketCount)
-            span.store64(entry, at: slots + last * RouteImageLayout.slotBytes)
+            let slot = slots + last * RouteImageLayout.slotBytes
+            span.store64(entry, at: slot)
+            span.store32(
+                UInt32(truncatingIfNeeded: route(at: Int(entry & 0xFFFF_FFFF))),
+                at: slot + RouteImageLayout.slotRoute)
         }
         storeSections(
             routes: routesStart, options: optionsStart, targets: targetsStart, files: filesStart,

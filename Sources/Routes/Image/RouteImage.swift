@@ -46,7 +46,8 @@ package enum RouteImage {
         let tag = NameHash.hash(key, range, seed: seed) >> 32
         let home = (tag &* UInt64(image.word32(at: Header.bucketCount))) >> 32
         let names = Int(truncatingIfNeeded: image.word64(at: Header.names))
-        var slot = Int(truncatingIfNeeded: image.word64(at: Header.slots)) &+ Int(home) &* 8
+        let slots = Int(truncatingIfNeeded: image.word64(at: Header.slots))
+        var slot = slots &+ Int(home) &* RouteImageLayout.slotBytes
         // Ends at the latest at the empty slot behind the last one.
         while true {
             let word = image.word64(at: slot)
@@ -54,9 +55,11 @@ package enum RouteImage {
             if offset == 0 || word >> 32 > tag { return RouteImageLayout.none }
             if word >> 32 == tag {
                 let entry = names &+ Int(offset)
-                if isName(at: entry, in: image, equalTo: key, range) { return image.word32(at: entry) }
+                if isName(at: entry, in: image, equalTo: key, range) {
+                    return image.word32(at: slot &+ RouteImageLayout.slotRoute)
+                }
             }
-            slot &+= 8
+            slot &+= RouteImageLayout.slotBytes
         }
     }
 

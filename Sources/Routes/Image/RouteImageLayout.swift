@@ -2,7 +2,7 @@
 ///
 /// ```
 /// header        192 bytes (a multiple of a cache line)
-/// slots         8 bytes each: hash tag (upper half), offset of the entry in the names section (lower half)
+/// slots         12 bytes each: offset of the entry in the names section (4), hash tag (4), route index (4)
 /// routes        32 bytes each
 /// options       48 bytes each; equal ones are mostly stored once
 /// targets       12 bytes each
@@ -10,6 +10,9 @@
 /// strings       IPv6 addresses (16 bytes), unix paths, file paths
 /// names         entries one after the other, in the order of the source: route index (4), length (1), bytes
 /// ```
+///
+/// The route index stands in the slot, too, so that a route is fetched while its name is compared: in a large
+/// table each of both is a cache miss. Slots end at a multiple of a cache line, so that no route lies in two.
 ///
 /// Slots are ordered by tag. The home of a tag is `tag × buckets >> 32`, which grows with the tag: so a
 /// search may stop at the first larger tag, a miss costs no more than a hit, and building the table is one
@@ -19,10 +22,12 @@ enum RouteImageLayout {
     /// "SWYDRTE1" as the bytes lie in memory of a little-endian machine.
     static let magic: UInt64 = 0x3145_5452_4459_5753
     /// Raised with every change of the layout.
-    static let version: UInt32 = 1
+    static let version: UInt32 = 2
 
     static let headerBytes = 192
-    static let slotBytes = 8
+    static let slotBytes = 12
+    /// Where in a slot the route index stands.
+    static let slotRoute = 8
     static let routeBytes = 32
     static let optionsBytes = 48
     static let targetBytes = 12
