@@ -71,6 +71,12 @@ let package = Package(
             name: "SimulationTests",
             dependencies: ["DataPlane", "Routes", "Wire", "Linux", "CLinux", "Support"],
             swiftSettings: settings),
+        // In the tests' executable alone: it takes the place of malloc there.
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        .testTarget(
+            name: "CostTests",
+            dependencies: ["DataPlane", "Routes", "Linux", "CAllocationCounter", "Support"],
+            swiftSettings: settings),
         .testTarget(name: "TidyTests", dependencies: ["Support"], swiftSettings: settings),
         .testTarget(name: "EndToEndTests", dependencies: ["Support"], swiftSettings: settings),
     ],
