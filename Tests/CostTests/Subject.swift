@@ -29,6 +29,14 @@ struct Subject: Sendable, CustomTestStringConvertible {
             runEpollWorker(
                 backend, sessionsMax: WorkerParts.sessionsMax, table: parts.table, settings: parts.settings,
                 links: parts.links, shared: parts.shared)
-        }
+        },
+        Subject(testDescription: "io_uring") { parts in
+            let backend = try RingBackend(
+                descriptorsMax: WorkerParts.descriptorsMax, sessionsMax: WorkerParts.sessionsMax,
+                pipesMax: WorkerParts.pipesMax)
+            runRingWorker(
+                backend, sessionsMax: WorkerParts.sessionsMax, table: parts.table, settings: parts.settings,
+                links: parts.links, shared: parts.shared)
+        },
     ]
 }

@@ -4,7 +4,7 @@ import CLinux
 /// 5.19).
 struct ProvidedBuffers: ~Copyable {
     /// A power of two. The kernel takes them in turn, so more would only cool the cache.
-    static let count = 128
+    static let count = 64
 
     let buffers = Region<BufferIndex>(capacity: count)
     /// Identifiers that stand for no buffer, because the pool had none.
