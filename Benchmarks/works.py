@@ -56,7 +56,8 @@ class Scale:
     slow_clients: int = 5000
     slow_interval: float = 1.0
     normal_rate: int = 2000
-    normal_seconds: float = 2.5
+    normal_seconds: float = 0.8
+    normal_runs: int = 5
     table_sizes: tuple = (1000, 100_000, 1_000_000)
     table_seconds: float = 0.5
     table_passes: int = 2
@@ -66,7 +67,7 @@ class Scale:
 
 
 QUICK = Scale(short_seconds=0.7, post_quantum_seconds=0.5, messages=400, bulk="128M", idle_sessions=1000, tls_seconds=1,
-              tls_rate=200, slow_clients=2000, normal_seconds=1, normal_rate=1000, table_seconds=0.4, table_passes=1,
+              tls_rate=200, slow_clients=2000, normal_seconds=0.5, normal_runs=3, normal_rate=1000, table_seconds=0.4, table_passes=1,
               rounds_most={"idle": 1, "slow": 1, "names": 1}, rounds_least=1)
 
 
@@ -294,12 +295,16 @@ class Field:
                                   seconds=self.scale.normal_seconds)
             crowd = self.start_crowd(router) if trickling else None
             try:
-                report, spent, elapsed = self.spend(router, normal)
+                runs = [self.spend(router, normal) for _ in range(self.scale.normal_runs)]
             finally:
                 if crowd:
                     self.end_crowd(router, crowd)
+            wrong += sum(wrong_in(report) for report, _, _ in runs)
+            # The run with the median p99: on a shared machine the hypervisor takes the cores away for 10 ms now and then,
+            # and a run in which it did so says nothing of the router.
+            runs.sort(key=lambda run: run[0]["latency_us"]["p99"])
+            report, spent, elapsed = runs[len(runs) // 2]
             seen["with" if trickling else "without"] = sample_of(report, report["ok"], spent, 1e6, elapsed)
-            wrong += wrong_in(report)
         return {"figure": seen["with"]["latency"]["p99"] / max(1, seen["without"]["latency"]["p99"]), "wrong": wrong, **seen}
 
     def start_crowd(self, router):

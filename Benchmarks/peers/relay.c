@@ -318,7 +318,11 @@ static void serve(struct pair *pair, int side, uint32_t events) {
             finish(pair, 0);
             return;
         }
-        if (pair->fd[1] < 0) return;
+        if (pair->fd[1] < 0) {
+            // Half a hello and then the end: no further edge would come.
+            if (events & (EPOLLRDHUP | EPOLLHUP)) finish(pair, 0);
+            return;
+        }
     }
     if (events & EPOLLERR) {
         finish(pair, 1);
