@@ -4,6 +4,7 @@
 #include <liburing.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /// Of the provided buffers; there is one group.
 static const int group = 0;
@@ -33,6 +34,17 @@ static int add_buffers(curing *ring, unsigned count) {
     return io_uring_register_buf_ring(&ring->ring, &registration, 0);
 }
 
+/// One operation there and back: a filter may allow the making of a ring, and nothing else.
+static int try_ring(struct io_uring *ring) {
+    struct io_uring_cqe *completion;
+    io_uring_prep_nop(io_uring_get_sqe(ring));
+    int result = io_uring_submit_and_wait(ring, 1);
+    if (result < 0) return result;
+    result = io_uring_peek_cqe(ring, &completion);
+    if (result == 0) io_uring_cqe_seen(ring, completion);
+    return result;
+}
+
 curing *curing_make(unsigned entries, unsigned completions, unsigned buffers, int *error) {
     curing *ring = calloc(1, sizeof *ring);
     *error = -ENOMEM;
@@ -51,6 +63,7 @@ curing *curing_make(unsigned entries, unsigned completions, unsigned buffers, in
     // Saves the look-up of the ring's descriptor in each call; the ring works without.
     (void)io_uring_register_ring_fd(&ring->ring);
     *error = add_buffers(ring, buffers);
+    if (*error == 0) *error = try_ring(&ring->ring);
     if (*error < 0) {
         curing_free(ring);
         return NULL;
@@ -105,7 +118,10 @@ void curing_publish(curing *ring) {
 /// A place in the submission queue; submits what is there when it is full.
 static struct io_uring_sqe *next_entry(curing *ring) {
     struct io_uring_sqe *entry;
-    while ((entry = io_uring_get_sqe(&ring->ring)) == NULL) io_uring_submit(&ring->ring);
+    while ((entry = io_uring_get_sqe(&ring->ring)) == NULL) {
+        // The kernel is out of memory for a moment.
+        if (io_uring_submit(&ring->ring) < 0) usleep(100);
+    }
     return entry;
 }
 
@@ -145,7 +161,7 @@ void curing_receive_provided(curing *ring, int descriptor, unsigned count, int w
 
 void curing_send(curing *ring, int descriptor, const void *bytes, unsigned count, int more, uint64_t data) {
     struct io_uring_sqe *entry = next_entry(ring);
-    io_uring_prep_send(entry, descriptor, bytes, count, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+    io_uring_prep_send(entry, descriptor, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0));
     io_uring_sqe_set_data64(entry, data);
 }
 

@@ -160,7 +160,9 @@ package struct Edge: ~Copyable {
             log.add(links.log)
             workers.append(handle)
             let start = WorkerStart(
-                inputOutput: inputOutput, limits: limits, table: current.table,
+                inputOutput: inputOutput,
+                mayUseEpoll: current.configuration.inputOutput == .automatic, limits: limits,
+                table: current.table,
                 settings: WorkerSettings(current.configuration, workers: limits.workers),
                 userTimeoutMilliseconds: Int32(clamping: current.configuration.timeouts.userMilliseconds),
                 links: links,
@@ -169,7 +171,7 @@ package struct Edge: ~Copyable {
             let log = log
             try startThread("worker-\(number)") {
                 do throws(Errno) {
-                    try start.run()
+                    try start.run(log)
                 } catch {
                     log.write(.error, "a worker cannot start: \(error)")
                 }

@@ -19,6 +19,9 @@ final class WorkerHandle: Sendable {
 /// What a worker's thread needs to begin.
 struct WorkerStart: Sendable {
     var inputOutput: InputOutput
+    /// Whether epoll will do when this thread gets no ring, although the process got one: the memory that a
+    /// user may lock is shared (RLIMIT_MEMLOCK).
+    var mayUseEpoll: Bool
     var limits: Limits
     var table: RouteTable
     var settings: WorkerSettings
@@ -27,23 +30,30 @@ struct WorkerStart: Sendable {
     var shared: WorkerShared
 
     /// Builds the worker on its own thread, so that its memory is its own, and runs it to its end.
-    func run() throws(Errno) {
-        switch inputOutput {
-        case .epoll:
-            let backend = try EpollBackend(
+    func run(_ log: Log) throws(Errno) {
+        guard inputOutput == .ring else { return try runEpoll() }
+        let backend: RingBackend
+        do throws(Errno) {
+            backend = try RingBackend(
                 descriptorsMax: limits.descriptorsMax, sessionsMax: limits.sessionsPerWorker,
                 pipesMax: limits.pipesPerWorker, userTimeoutMilliseconds: userTimeoutMilliseconds)
-            runEpollWorker(
-                backend, sessionsMax: limits.sessionsPerWorker, table: table, settings: settings,
-                links: links, shared: shared)
-        case .ring:
-            let backend = try RingBackend(
-                descriptorsMax: limits.descriptorsMax, sessionsMax: limits.sessionsPerWorker,
-                pipesMax: limits.pipesPerWorker, userTimeoutMilliseconds: userTimeoutMilliseconds)
-            runRingWorker(
-                backend, sessionsMax: limits.sessionsPerWorker, table: table, settings: settings,
-                links: links, shared: shared)
+        } catch {
+            guard mayUseEpoll else { throw error }
+            log.write(.warning, "io auto: a worker uses epoll, because it gets no io_uring: \(error)")
+            return try runEpoll()
         }
+        runRingWorker(
+            backend, sessionsMax: limits.sessionsPerWorker, table: table, settings: settings, links: links,
+            shared: shared)
+    }
+
+    private func runEpoll() throws(Errno) {
+        let backend = try EpollBackend(
+            descriptorsMax: limits.descriptorsMax, sessionsMax: limits.sessionsPerWorker,
+            pipesMax: limits.pipesPerWorker, userTimeoutMilliseconds: userTimeoutMilliseconds)
+        runEpollWorker(
+            backend, sessionsMax: limits.sessionsPerWorker, table: table, settings: settings, links: links,
+            shared: shared)
     }
 }
 

@@ -30,15 +30,17 @@ private func address(of descriptor: Int32, isPeer: Bool) -> SocketAddress? {
 }
 
 /// Makes a listening socket. Connections that it gives inherit its options: no delay for small segments,
-/// keep-alive, and `userTimeoutMilliseconds` (TCP_USER_TIMEOUT: sent bytes that stay unacknowledged for so
-/// long end the connection). Every worker makes its own on the same address (SO_REUSEPORT), and the kernel
-/// spreads connections over them.
+/// urgent data in line (TLS has none, and a byte that is taken out of the stream would wake a receive that
+/// then finds nothing), keep-alive, and `userTimeoutMilliseconds` (TCP_USER_TIMEOUT: sent bytes that stay
+/// unacknowledged for so long end the connection). Every worker makes its own on the same address
+/// (SO_REUSEPORT), and the kernel spreads connections over them.
 package func listen(on address: SocketAddress, userTimeoutMilliseconds: Int32) throws(Errno) -> Int32 {
     let descriptor = try check(clinux_socket(address.family))
     do throws(Errno) {
         try setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
         try setOption(descriptor, SOL_SOCKET, SO_REUSEPORT, 1)
         try setOption(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1)
+        try setOption(descriptor, SOL_SOCKET, SO_OOBINLINE, 1)
         if address.family == AF_INET6 {
             try setOption(descriptor, Int32(IPPROTO_IPV6), Int32(IPV6_V6ONLY), 1)
         }

@@ -112,6 +112,30 @@ extension BackendContractTests {
         }
     }
 
+    @Test(
+        "A peer that has ended its side and reads nothing keeps a send waiting, and wakes nobody",
+        arguments: Subject.all, [false, true])
+    func stalledByHalfClosed(_ subject: Subject, isAwaiting: Bool) throws {
+        try subject.check { bench in
+            let (held, peer) = try bench.pair()
+            _ = try stall(held, try bench.buffer(Self.pattern(16_000)), bench)
+            try peer.endSending()
+            if isAwaiting {
+                bench.backend.cancel(held.descriptor)
+                _ = try bench.completion(.send, of: held)
+                bench.awaitWritable(held)
+            }
+            // What was on its way may still be taken.
+            bench.pass(milliseconds: 100)
+            try #require(bench.isInFlight(isAwaiting ? .writable : .send, held))
+            let before = bench.backend.nowNanoseconds
+            bench.turn(milliseconds: 200)
+            let passed = bench.backend.nowNanoseconds - before
+            #expect(bench.isInFlight(isAwaiting ? .writable : .send, held))
+            #expect(passed >= 150_000_000, "\(passed) ns")
+        }
+    }
+
     @Test("A send that waits and a receive that waits do not get in each other's way", arguments: Subject.all)
     func bothWays(_ subject: Subject) throws {
         try subject.check { bench in

@@ -149,9 +149,22 @@ extension EndToEnd {
             }
             let bytes = try server.receiveToEnd()
             try sender.wait()
-            // An urgent byte is lost, or one of the others when the next one comes before it was read.
             #expect(bytes.count { $0 == 1 } == 20 * count)
+            #expect(bytes.count { $0 == 2 } == 20, "urgent bytes are bytes like others")
             #expect(bytes.count { $0 == 3 } == 20 * count)
+        }
+
+        @Test func bytesInFrontOfUrgentDataDoNotWaitForMore() throws {
+            let (client, server) = try session()
+            try client.send([UInt8](repeating: 1, count: 100))
+            try client.sendUrgent(2)
+            var bytes: [UInt8] = []
+            while bytes.count < 101 {
+                let more = try server.receive()
+                try #require(!more.isEmpty)
+                bytes += more
+            }
+            #expect(bytes == [UInt8](repeating: 1, count: 100) + [2])
         }
 
         @Test func aHalfOpenSessionEndsAfterItsLimit() throws {

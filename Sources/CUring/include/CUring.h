@@ -61,6 +61,8 @@ void curing_receive(curing *ring, int descriptor, void *bytes, unsigned count, i
 /// As above, into a provided buffer.
 void curing_receive_provided(curing *ring, int descriptor, unsigned count, int waits_first, uint64_t data);
 
+/// Does not wait: -EAGAIN when the socket takes nothing. The ring's own waiting for room would be ended at once by a peer
+/// that has shut down its side, again and again, and then be given to a thread.
 void curing_send(curing *ring, int descriptor, const void *bytes, unsigned count, int more, uint64_t data);
 
 void curing_cancel(curing *ring, uint64_t data);

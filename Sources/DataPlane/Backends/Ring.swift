@@ -23,8 +23,8 @@ import Linux
     }
 
     deinit {
-        // What is queued may be a close.
-        submit()
+        // What is queued may be a close; whether it worked makes no difference any more.
+        _ = unsafe curing_submit(handle)
         unsafe curing_free(handle)
     }
 
@@ -97,7 +97,7 @@ import Linux
         unsafe curing_receive_provided(handle, descriptor, count, waitsFirst ? 1 : 0, operation.raw)
     }
 
-    /// Sends; `more`: the bytes may wait for the end, which follows at once.
+    /// Sends without waiting (EAGAIN); `more`: the bytes may wait for the end, which follows at once.
     func send(
         _ descriptor: Int32, _ bytes: UnsafeMutablePointer<UInt8>, _ count: UInt32, more: Bool,
         _ operation: RingOperation
@@ -114,7 +114,8 @@ import Linux
 }
 
 /// What comes back with a completion: kind (8 bits) | registration (24) | descriptor (32). Zero
-/// (CURING_SILENT): nobody waits for it.
+/// (CURING_SILENT): nobody waits for it. Two kinds that are no operation of the ring's have a meaning of
+/// their own: `writable` is the poll of ``RingStalls``, `fault` that of a listener.
 struct RingOperation: BitwiseCopyable {
     let raw: UInt64
 

@@ -7,7 +7,8 @@ package import Linux
 /// sessions it concerns.
 ///
 /// What does better without the ring goes without it: splice and shutdown (the ring hands them to a thread of
-/// its own), and making a socket with its options and its first attempt to connect.
+/// its own), making a socket with its options and its first attempt to connect, and waiting for room, for
+/// which there is an epoll beside it; see ``RingStalls``.
 @safe package struct RingBackend: IOBackend, ~Copyable {
     package private(set) var nowNanoseconds: UInt64 = clinux_monotonic_nanoseconds()
 
@@ -18,6 +19,7 @@ package import Linux
     var pipes: PipePool
     var completions: CompletionQueue
     var listeners: RingListeners
+    let stalls: RingStalls
     private var nextWatchNanoseconds: UInt64 = 0
     /// Whether anything has completed since sockets without an operation were looked for.
     private var isWatchDue = false
@@ -33,7 +35,10 @@ package import Linux
         descriptorsMax: Int, sessionsMax: Int, pipesMax: Int, userTimeoutMilliseconds: Int32 = 900_000
     ) throws(Errno) {
         self.userTimeoutMilliseconds = userTimeoutMilliseconds
-        ring = try Ring(buffers: ProvidedBuffers.count)
+        let madeStalls = try RingStalls()
+        let madeRing = try Ring(buffers: ProvidedBuffers.count)
+        ring = madeRing
+        stalls = madeStalls
         sockets = Region(capacity: descriptorsMax)
         buffers = BufferPool(capacity: 2 * sessionsMax + 64 + ProvidedBuffers.count)
         provided = ProvidedBuffers()
@@ -43,6 +48,7 @@ package import Linux
         batch = Region(capacity: Self.batchMax)
         provideBuffers()
         ring.publish()
+        pollStalls()
     }
 
     deinit {
@@ -57,6 +63,7 @@ package import Linux
     // MARK: Waiting
 
     package mutating func wait(milliseconds: Int32) {
+        ring.publish()
         if !completions.isEmpty || milliseconds == 0 {
             ring.submit()
         } else {
@@ -100,14 +107,14 @@ package import Linux
         let descriptor = operation.descriptor
         switch operation.kind {
         case .receive: received(descriptor, completion.result, completion.flags)
-        case .send, .connect: finishWrite(descriptor, completion.result)
+        case .send, .connect: sent(descriptor, completion.result)
         case .readable:
             sockets[Int(descriptor)].isSaidReadable = true
             finishRead(descriptor, min(completion.result, 0), .none)
-        case .writable: finishWrite(descriptor, min(completion.result, 0))
+        case .writable: stallsReady(completion.flags)
         case .accept: listenerCompleted(operation, completion.result, completion.flags)
         case .wake: woken(operation, completion.flags)
-        case .fault: faulted(operation, completion.result)
+        case .fault: listenerIsReady(operation, completion.result)
         // A cancel or a close that failed: there is nothing to be done about either.
         case .none: break
         }
@@ -127,31 +134,22 @@ package import Linux
     }
 
     /// A socket without an operation, because its session is parked or the other side is stalled, would not
-    /// tell of its failure. That is rare and it lasts, so such sockets are looked for now and then, and get a
-    /// poll that waits for an error.
+    /// tell of its failure. That is rare and it lasts, so such sockets are looked for now and then, and
+    /// watched for errors from then on. An operation that a cancel has missed, because it was between two
+    /// attempts, is cancelled again.
     @inline(never)
     private mutating func watchQuiet() {
         isWatchDue = false
         nextWatchNanoseconds = nowNanoseconds + Self.watchNanoseconds
-        for descriptor in 0..<descriptorsEnd {
-            let socket = sockets[descriptor]
-            guard socket.isOpen, !socket.isWatched, !socket.hasFailed, socket.isQuiet else { continue }
-            sockets[descriptor].isWatched = true
-            let number = Int32(truncatingIfNeeded: descriptor)
-            ring.poll(number, events: 0, operation(.fault, number))
+        for descriptor in 0..<Int32(truncatingIfNeeded: descriptorsEnd) {
+            let socket = sockets[Int(descriptor)]
+            guard socket.isOpen else { continue }
+            if !socket.isQuiet {
+                if socket.isCancelled { cancel(descriptor) }
+            } else if !socket.isWatched, !socket.hasFailed {
+                watch(descriptor, events: 0)
+            }
         }
-    }
-
-    /// An error came, or the watch was cancelled because its socket was closed.
-    @inline(never)
-    private mutating func faulted(_ operation: RingOperation, _ result: Int32) {
-        let descriptor = Int(operation.descriptor)
-        let socket = sockets[descriptor]
-        guard socket.isOpen, socket.registration == operation.registration, result > 0,
-            result & Int32(POLLERR) != 0, socket.isQuiet, !socket.hasFailed
-        else { return }
-        sockets[descriptor].hasFailed = true
-        completions.push(Completion(token: socket.owner.with(.fault), result: -ECONNRESET))
     }
 
     // MARK: Sockets
@@ -175,20 +173,22 @@ package import Linux
             _ = clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, userTimeoutMilliseconds)
             // As in `EpollBackend`: the hello acknowledges the handshake.
             _ = clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_QUICKACK, 0)
+            // As of listeners; see `listen`.
+            _ = clinux_set_option(descriptor, SOL_SOCKET, SO_OOBINLINE, 1)
         }
 
         adopt(descriptor, owner: owner, mayHaveBytes: false)
         sockets[Int(descriptor)].writing = .connect
+        sockets[Int(descriptor)].written = bytes
+        sockets[Int(descriptor)].isUnix = address.family == AF_UNIX
         // SAFETY: the address is as long as it says.
         let result = unsafe address.withKernelAddress { unsafe clinux_connect(descriptor, $0, $1) }
         guard result == 0 || result == -EINPROGRESS else {
             finishWrite(descriptor, result)
             return descriptor
         }
-        // A send waits until the connection stands, or says why it does not.
-        // SAFETY: the slice lies within its buffer, which the sender keeps until the completion.
-        unsafe ring.send(
-            descriptor, buffers.pointer(bytes), bytes.count, more: false, operation(.connect, descriptor))
+        // As in `EpollBackend`: on one machine the connection stands already. EAGAIN says that it does not.
+        submitWrite(descriptor)
         return descriptor
     }
 
@@ -221,9 +221,19 @@ package import Linux
 
     package mutating func send(_ descriptor: Int32, _ bytes: BufferSlice, endFollows: Bool) {
         sockets[Int(descriptor)].writing = .send
+        sockets[Int(descriptor)].endFollows = endFollows
+        sockets[Int(descriptor)].written = bytes
+        submitWrite(descriptor)
+    }
+
+    /// Gives the ring the bytes of a send or of a connection attempt.
+    @inline(always)
+    mutating func submitWrite(_ descriptor: Int32) {
+        let socket = sockets[Int(descriptor)]
         // SAFETY: the slice lies within its buffer, which the sender keeps until the completion.
         unsafe ring.send(
-            descriptor, buffers.pointer(bytes), bytes.count, more: endFollows, operation(.send, descriptor))
+            descriptor, buffers.pointer(socket.written), socket.written.count, more: socket.endFollows,
+            operation(socket.writing, descriptor))
     }
 
     package mutating func awaitReadable(_ descriptor: Int32) {
@@ -234,13 +244,19 @@ package import Linux
 
     package mutating func awaitWritable(_ descriptor: Int32) {
         sockets[Int(descriptor)].writing = .writable
-        ring.poll(descriptor, events: UInt32(POLLOUT), operation(.writable, descriptor))
+        awaitRoom(descriptor)
     }
 
     package mutating func cancel(_ descriptor: Int32) {
         let socket = sockets[Int(descriptor)]
+        sockets[Int(descriptor)].isCancelled = true
+        isWatchDue = true
         if socket.reading != .none { ring.cancel(operation(socket.reading, descriptor)) }
-        if socket.writing != .none { ring.cancel(operation(socket.writing, descriptor)) }
+        if socket.awaitsRoom {
+            finishWrite(descriptor, -ECANCELED)
+        } else if socket.writing != .none {
+            ring.cancel(operation(socket.writing, descriptor))
+        }
     }
 
     package mutating func shutdownWrite(_ descriptor: Int32) {
@@ -252,8 +268,6 @@ package import Linux
         let socket = sockets[Int(descriptor)]
         precondition(socket.isQuiet, "nothing is in flight on a closed socket")
         if reset { _ = clinux_set_reset_on_close(descriptor) }
-        // A poll that is left would hold the connection open.
-        if socket.isWatched { ring.cancel(operation(.fault, descriptor)) }
         sockets[Int(descriptor)] = RingSocket(
             owner: Token(slot: 0, generation: 0),
             registration: (socket.registration &+ 1) & RingOperation.registrationMax)
@@ -262,7 +276,7 @@ package import Linux
 
     // MARK: Completing
 
-    private func operation(_ kind: OperationKind, _ descriptor: Int32) -> RingOperation {
+    func operation(_ kind: OperationKind, _ descriptor: Int32) -> RingOperation {
         RingOperation(
             kind: kind, registration: sockets[Int(descriptor)].registration, descriptor: descriptor)
     }
@@ -273,29 +287,66 @@ package import Linux
         if flags & UInt32(CURING_HAS_BUFFER) != 0 {
             let taken = takeProvided(UInt16(truncatingIfNeeded: flags >> 16))
             if result > 0 { buffer = taken } else { release(taken) }
+        } else if sockets[Int(descriptor)].ownsReadBuffer, result <= 0 {
+            release(buffer)
+            buffer = .none
         }
-        if result == -ENOBUFS, provided.missingCount < ProvidedBuffers.count {
-            // All of the kernel's buffers were taken within one batch: it has new ones now.
-            receive(descriptor, appendingTo: BufferSlice())
+        if result == -ENOBUFS, buffer == .none, receiveWithoutProvided(descriptor) { return }
+        sockets[Int(descriptor)].mayHaveBytes =
+            flags & UInt32(CURING_SOCKET_IS_NOT_EMPTY) != 0 && !sockets[Int(descriptor)].isUnix
+        finishRead(descriptor, result, buffer)
+    }
+
+    /// The kernel had no provided buffer left: they were all taken within one batch, or somebody keeps them.
+    /// The receive gets a buffer of its own, so that it depends on nobody. False: there is none, or the
+    /// receive was cancelled in the meantime.
+    @inline(never)
+    private mutating func receiveWithoutProvided(_ descriptor: Int32) -> Bool {
+        guard !sockets[Int(descriptor)].isCancelled, let buffer = buffers.allocate() else { return false }
+        sockets[Int(descriptor)].readBuffer = buffer
+        sockets[Int(descriptor)].ownsReadBuffer = true
+        // SAFETY: the whole buffer is this receive's until the completion.
+        unsafe ring.receive(
+            descriptor, buffers.start(buffer), UInt32(BufferPool.dataBytes), waitsFirst: false,
+            operation(.receive, descriptor))
+        return true
+    }
+
+    /// The ring has sent, or the socket has taken nothing.
+    @inline(always)
+    private mutating func sent(_ descriptor: Int32, _ result: Int32) {
+        guard result != -EAGAIN else {
+            awaitRoom(descriptor)
             return
         }
-        sockets[Int(descriptor)].mayHaveBytes = flags & UInt32(CURING_SOCKET_IS_NOT_EMPTY) != 0
-        finishRead(descriptor, result, buffer)
+        finishWrite(descriptor, result)
+    }
+
+    /// A cancel is over when nothing is in flight any more.
+    @inline(always)
+    private mutating func noteFinished(_ descriptor: Int32) {
+        if sockets[Int(descriptor)].isCancelled, sockets[Int(descriptor)].isQuiet {
+            sockets[Int(descriptor)].isCancelled = false
+        }
     }
 
     @inline(always)
     private mutating func finishRead(_ descriptor: Int32, _ result: Int32, _ buffer: BufferIndex) {
         let socket = sockets[Int(descriptor)]
         sockets[Int(descriptor)].reading = .none
+        sockets[Int(descriptor)].ownsReadBuffer = false
+        noteFinished(descriptor)
         if result < 0, result != -ECANCELED { sockets[Int(descriptor)].hasFailed = true }
         completions.push(
             Completion(token: socket.owner.with(socket.reading), result: result, buffer: buffer))
     }
 
     @inline(always)
-    private mutating func finishWrite(_ descriptor: Int32, _ result: Int32) {
+    mutating func finishWrite(_ descriptor: Int32, _ result: Int32) {
         let socket = sockets[Int(descriptor)]
         sockets[Int(descriptor)].writing = .none
+        sockets[Int(descriptor)].awaitsRoom = false
+        noteFinished(descriptor)
         if result < 0, result != -ECANCELED { sockets[Int(descriptor)].hasFailed = true }
         completions.push(Completion(token: socket.owner.with(socket.writing), result: result))
     }
@@ -307,23 +358,96 @@ package struct RingSocket: BitwiseCopyable {
     var owner: Token
     /// Which tenant of the descriptor's number this is; at most ``RingOperation/registrationMax``.
     var registration: UInt32
-    /// For `receive`: the buffer to append to, or none.
+    /// For `receive`: the buffer to append to, or one of the receive's own, or none.
     var readBuffer: BufferIndex = .none
+    /// For `send` and `connect`: see ``written``.
+    private var writtenBuffer: BufferIndex = .none
+    private var writtenOffset: UInt16 = 0
+    private var writtenCount: UInt16 = 0
     /// The operation that reads, or none.
     var reading: OperationKind = .none
     /// The operation that writes, or none.
     var writing: OperationKind = .none
-    /// Whether somebody uses the number.
-    var isOpen = false
-    /// Whether a poll waits for an error.
-    var isWatched = false
-    /// Whether the failure was told, by an operation or as a fault: it is not told as a fault again.
-    var hasFailed = false
-    /// Whether a receive is tried at once rather than when the socket says so.
-    var mayHaveBytes = false
-    /// Whether the kernel has called the socket readable and nothing was spliced from it since.
-    var isSaidReadable = false
+    private var flags: UInt16 = 0
+
+    init(owner: Token, registration: UInt32, isOpen: Bool = false, mayHaveBytes: Bool = false) {
+        self.owner = owner
+        self.registration = registration
+        self.isOpen = isOpen
+        self.mayHaveBytes = mayHaveBytes
+    }
+
+    /// For `send` and `connect`: the bytes.
+    var written: BufferSlice {
+        @inline(always) get {
+            BufferSlice(buffer: writtenBuffer, offset: UInt32(writtenOffset), count: UInt32(writtenCount))
+        }
+        @inline(always) set {
+            writtenBuffer = newValue.buffer
+            writtenOffset = UInt16(truncatingIfNeeded: newValue.offset)
+            writtenCount = UInt16(truncatingIfNeeded: newValue.count)
+        }
+    }
 
     /// Whether nothing is in flight.
     var isQuiet: Bool { reading == .none && writing == .none }
+
+    /// Whether somebody uses the number.
+    var isOpen: Bool {
+        get { has(1) }
+        set { set(1, newValue) }
+    }
+    /// Whether the epoll knows the socket, and tells of errors.
+    var isWatched: Bool {
+        get { has(2) }
+        set { set(2, newValue) }
+    }
+    /// Whether the failure was told, by an operation or as a fault: it is not told as a fault again.
+    var hasFailed: Bool {
+        get { has(4) }
+        set { set(4, newValue) }
+    }
+    /// Whether a receive is tried at once rather than when the socket says so.
+    var mayHaveBytes: Bool {
+        get { has(8) }
+        set { set(8, newValue) }
+    }
+    /// Whether the kernel has called the socket readable and nothing was spliced from it since.
+    var isSaidReadable: Bool {
+        get { has(16) }
+        set { set(16, newValue) }
+    }
+    /// Whether the operation that writes waits for room in the epoll, and not in the ring.
+    var awaitsRoom: Bool {
+        get { has(32) }
+        set { set(32, newValue) }
+    }
+    /// Whether what is in flight was cancelled.
+    var isCancelled: Bool {
+        get { has(64) }
+        set { set(64, newValue) }
+    }
+    /// For `receive`: whether ``readBuffer`` was taken for it, and goes back with its failure.
+    var ownsReadBuffer: Bool {
+        get { has(128) }
+        set { set(128, newValue) }
+    }
+    /// For `send`: whether the bytes may wait for the end.
+    var endFollows: Bool {
+        get { has(256) }
+        set { set(256, newValue) }
+    }
+    /// Whether it is a unix socket, of which kernels before 6.5 cannot say whether there is more to receive.
+    var isUnix: Bool {
+        get { has(512) }
+        set { set(512, newValue) }
+    }
+
+    @inline(always)
+    private func has(_ flag: UInt16) -> Bool { flags & flag != 0 }
+
+    @inline(always)
+    private mutating func set(_ flag: UInt16, _ value: Bool) {
+        if value { flags |= flag } else { flags &= ~flag }
+    }
 }
