@@ -10,8 +10,8 @@ extension EndToEnd {
             import ctypes, os, struct, sys
             libc = ctypes.CDLL(None, use_errno=True)
             number, error = int(sys.argv[1]), int(sys.argv[2])
-            code = b"".join(struct.pack("HBBI", *line) for line in [
-                (0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x50000 | error), (0x06, 0, 0, 0x7fff0000)])
+            lines = [(0x20, 0, 0, 0), (0x15, 0, 1, number), (6, 0, 0, 0x50000 | error), (6, 0, 0, 0x7fff0000)]
+            code = b"".join(struct.pack("HBBI", *line) for line in lines)
             memory = ctypes.create_string_buffer(code)
             class Program(ctypes.Structure):
                 _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]

@@ -38,7 +38,7 @@ extension RingBackend {
     /// Waits for room for the operation that writes. Asking anew tells of room that is there already.
     @inline(never)
     mutating func awaitRoom(_ descriptor: Int32) {
-        if sockets[Int(descriptor)].isCancelled, sockets[Int(descriptor)].writing != .writable {
+        if sockets[Int(descriptor)].isWriteCancelled {
             finishWrite(descriptor, -ECANCELED)
             return
         }

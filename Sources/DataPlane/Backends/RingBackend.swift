@@ -145,7 +145,7 @@ package import Linux
             let socket = sockets[Int(descriptor)]
             guard socket.isOpen else { continue }
             if !socket.isQuiet {
-                if socket.isCancelled { cancel(descriptor) }
+                if socket.isReadCancelled || socket.isWriteCancelled { cancel(descriptor) }
             } else if !socket.isWatched, !socket.hasFailed {
                 watch(descriptor, events: 0)
             }
@@ -249,12 +249,15 @@ package import Linux
 
     package mutating func cancel(_ descriptor: Int32) {
         let socket = sockets[Int(descriptor)]
-        sockets[Int(descriptor)].isCancelled = true
         isWatchDue = true
-        if socket.reading != .none { ring.cancel(operation(socket.reading, descriptor)) }
+        if socket.reading != .none {
+            sockets[Int(descriptor)].isReadCancelled = true
+            ring.cancel(operation(socket.reading, descriptor))
+        }
         if socket.awaitsRoom {
             finishWrite(descriptor, -ECANCELED)
         } else if socket.writing != .none {
+            sockets[Int(descriptor)].isWriteCancelled = true
             ring.cancel(operation(socket.writing, descriptor))
         }
     }
@@ -302,7 +305,7 @@ package import Linux
     /// receive was cancelled in the meantime.
     @inline(never)
     private mutating func receiveWithoutProvided(_ descriptor: Int32) -> Bool {
-        guard !sockets[Int(descriptor)].isCancelled, let buffer = buffers.allocate() else { return false }
+        guard !sockets[Int(descriptor)].isReadCancelled, let buffer = buffers.allocate() else { return false }
         sockets[Int(descriptor)].readBuffer = buffer
         sockets[Int(descriptor)].ownsReadBuffer = true
         // SAFETY: the whole buffer is this receive's until the completion.
@@ -322,20 +325,12 @@ package import Linux
         finishWrite(descriptor, result)
     }
 
-    /// A cancel is over when nothing is in flight any more.
-    @inline(always)
-    private mutating func noteFinished(_ descriptor: Int32) {
-        if sockets[Int(descriptor)].isCancelled, sockets[Int(descriptor)].isQuiet {
-            sockets[Int(descriptor)].isCancelled = false
-        }
-    }
-
     @inline(always)
     private mutating func finishRead(_ descriptor: Int32, _ result: Int32, _ buffer: BufferIndex) {
         let socket = sockets[Int(descriptor)]
         sockets[Int(descriptor)].reading = .none
         sockets[Int(descriptor)].ownsReadBuffer = false
-        noteFinished(descriptor)
+        sockets[Int(descriptor)].isReadCancelled = false
         if result < 0, result != -ECANCELED { sockets[Int(descriptor)].hasFailed = true }
         completions.push(
             Completion(token: socket.owner.with(socket.reading), result: result, buffer: buffer))
@@ -346,7 +341,7 @@ package import Linux
         let socket = sockets[Int(descriptor)]
         sockets[Int(descriptor)].writing = .none
         sockets[Int(descriptor)].awaitsRoom = false
-        noteFinished(descriptor)
+        sockets[Int(descriptor)].isWriteCancelled = false
         if result < 0, result != -ECANCELED { sockets[Int(descriptor)].hasFailed = true }
         completions.push(Completion(token: socket.owner.with(socket.writing), result: result))
     }
@@ -422,10 +417,15 @@ package struct RingSocket: BitwiseCopyable {
         get { has(32) }
         set { set(32, newValue) }
     }
-    /// Whether what is in flight was cancelled.
-    var isCancelled: Bool {
+    /// Whether the operation that reads was cancelled.
+    var isReadCancelled: Bool {
         get { has(64) }
         set { set(64, newValue) }
+    }
+    /// Whether the operation that writes was cancelled.
+    var isWriteCancelled: Bool {
+        get { has(1024) }
+        set { set(1024, newValue) }
     }
     /// For `receive`: whether ``readBuffer`` was taken for it, and goes back with its failure.
     var ownsReadBuffer: Bool {
