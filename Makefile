@@ -6,7 +6,7 @@ SOURCES := Package.swift Sources Tests Benchmarks
 PORT := 8443
 
 .DEFAULT_GOAL := build
-.PHONY: build run test bench bench-quick format check-format setup clean help
+.PHONY: build run test bench bench-quick fuzz format check-format setup clean help
 
 build: ## build the edge: .build/release/switchyard
 	$(SWIFT) build -c release --product switchyard
@@ -29,6 +29,10 @@ bench-quick: ## a little of everything in 3 minutes; what it writes is in Benchm
 	@scripts/setup bench
 	$(if $(EDGE),,$(SWIFT) build -c release --product switchyard)
 	Benchmarks/bench.py --quick $(if $(EDGE),--edge $(EDGE)) $(BENCH)
+
+fuzz: ## fuzz every parser under libFuzzer, FOR seconds each (60); what it finds is in .build/fuzz/findings
+	@scripts/setup run
+	scripts/fuzz $(or $(FOR),60)
 
 format: ## lay the Swift sources out, long comments included
 	scripts/wrap-comments 110 $$(git ls-files '*.swift')

@@ -77,6 +77,11 @@ let package = Package(
             name: "CostTests",
             dependencies: ["DataPlane", "Routes", "Linux", "CAllocationCounter", "Support"],
             swiftSettings: settings),
+        // Rules for hostile bytes, run here with the kept corpus and by `make fuzz` under libFuzzer.
+        .target(
+            name: "Fuzzing", dependencies: ["Wire", "Routes"], path: "Tests/Fuzzing",
+            swiftSettings: settings),
+        .testTarget(name: "FuzzTests", dependencies: ["Fuzzing", "Support"], swiftSettings: settings),
         .testTarget(name: "TidyTests", dependencies: ["Support"], swiftSettings: settings),
         .testTarget(name: "EndToEndTests", dependencies: ["Support"], swiftSettings: settings),
     ],
@@ -90,4 +95,14 @@ if Context.environment["SWITCHYARD_BENCHMARKS"] != nil {
         .executableTarget(
             name: "RoutesBenchmark", dependencies: ["Routes", "Wire"], path: "Benchmarks/RoutesBenchmark",
             swiftSettings: settings))
+}
+
+// libFuzzer is linked with a flag of the whole build; `make fuzz` gives it.
+if Context.environment["SWITCHYARD_FUZZ"] != nil {
+    package.targets += [
+        .target(name: "CFuzzer", path: "Tests/CFuzzer"),
+        .executableTarget(
+            name: "FuzzDriver", dependencies: ["Fuzzing", "CFuzzer"], path: "Tests/FuzzDriver",
+            swiftSettings: settings),
+    ]
 }
