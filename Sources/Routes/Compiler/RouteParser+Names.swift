@@ -47,7 +47,7 @@ extension RouteParser {
             if error.reason == .nonASCIIByte {
                 addUnicodeName(range, isWildcard: isWildcard, bytes)
             } else {
-                report(Self.explain(error, range, bytes))
+                report(Self.explain(error, range, bytes.extracting(range)))
             }
         }
     }
@@ -69,7 +69,7 @@ extension RouteParser {
             do throws(HostNameFault) {
                 addName(try HostName.normalise(ascii.span.rawBytes), range, isWildcard: isWildcard)
             } catch {
-                throw Self.explain(error, range, ascii.span, offset: range.lowerBound)
+                throw Self.explain(error, range, ascii.span, isConverted: true)
             }
             warn(
                 range, "`\(written)` is taken as `\(String(decoding: ascii, as: UTF8.self))`",
@@ -92,11 +92,15 @@ extension RouteParser {
     }
 
     /// What is wrong with a name, and where: a fault of a name that was converted points to the whole of it.
+    ///
+    /// - Parameters:
+    ///   - range: where the name stands in the file.
+    ///   - name: its bytes alone, as they were judged.
     private static func explain(
-        _ fault: HostNameFault, _ range: Range<Int>, _ bytes: Span<UInt8>, offset: Int? = nil
+        _ fault: HostNameFault, _ range: Range<Int>, _ name: Span<UInt8>, isConverted: Bool = false
     ) -> GrammarError {
         let at = range.lowerBound + min(Int(fault.byteOffset), range.count)
-        let byte = offset == nil ? at..<min(at + 1, range.upperBound) : range
+        let byte = isConverted ? range : at..<min(at + 1, range.upperBound)
         switch fault.reason {
         case .empty:
             return GrammarError(range, "a name is missing here")
@@ -113,17 +117,15 @@ extension RouteParser {
         case .controlByte, .blank, .nonASCIIByte:
             return GrammarError(byte, "this character cannot stand in a name")
         case .invalidByte:
-            return explainInvalidByte(byte, range, bytes)
+            return explainInvalidByte(byte, Int(fault.byteOffset), name)
         }
     }
 
     private static func explainInvalidByte(
-        _ byte: Range<Int>, _ range: Range<Int>, _ bytes: Span<UInt8>
+        _ byte: Range<Int>, _ offset: Int, _ name: Span<UInt8>
     ) -> GrammarError {
-        guard byte.lowerBound < bytes.count else {
-            return GrammarError(range, "a character cannot stand in a name")
-        }
-        switch bytes[byte.lowerBound] {
+        guard offset < name.count else { return GrammarError(byte, "a character cannot stand in a name") }
+        switch name[offset] {
         case UInt8(ascii: "*"):
             return GrammarError(
                 byte, "a star stands for one whole label at the start", hint: "*.example.org")
@@ -136,7 +138,7 @@ extension RouteParser {
         case UInt8(ascii: ";"):
             return GrammarError(byte, "names are separated by commas")
         default:
-            return GrammarError(byte, "\(quoted(bytes, byte)) cannot stand in a name")
+            return GrammarError(byte, "\(quoted(name, offset..<offset + 1)) cannot stand in a name")
         }
     }
 }
