@@ -45,7 +45,7 @@ extension Worker where Backend: ~Copyable {
         let generation = sessions[slot].generation
         var session = Session()
         session.generation = generation
-        session.enter(.hello)
+        session.enter(listeners[listener].plan.kind == .http ? .head : .hello)
         session.client = descriptor
         session.source = endpoint
         session.listener = UInt16(truncatingIfNeeded: listener)

@@ -16,7 +16,11 @@ extension Worker where Backend: ~Copyable {
         case .connecting:
             // The attempt completes as cancelled, which is a failure like any other: on to the next target.
             backend.cancel(sessions[slot].origin)
-        case .relaying:
+        case .head: expireHead(slot)
+        case .requesting:
+            // As above; there is no other target.
+            backend.cancel(sessions[slot].origin)
+        case .relaying, .forwarding:
             end(slot, sessions[slot].isHalfClosed ? .halfClosed : .idle)
         case .refusing:
             end(slot, sessions[slot].ending)

@@ -51,7 +51,7 @@ extension Worker where Backend: ~Copyable {
 
     // MARK: Refusing
 
-    /// Answers with a few fixed bytes and ends. What the client still sends is read first: a close with
+    /// Answers with a few bytes and ends. What the client still sends is read first: a close with
     /// unread bytes would be a reset, and the client might never see the answer.
     @inline(never)
     mutating func refuse(_ slot: Int, _ ending: Ending, _ answer: BufferSlice, _ counter: Counter) {
@@ -61,7 +61,7 @@ extension Worker where Backend: ~Copyable {
         sessions[slot].enter(.refusing)
         sessions[slot].ending = ending
         sessions[slot].inFlight += 1
-        // What is not sent yet; the buffer is the worker's, so the direction does not hold it.
+        // What is not sent yet; the buffer of a fixed answer is the worker's, and the direction holds none.
         sessions[slot].directions[1].offset = answer.offset
         sessions[slot].directions[1].pending = answer.count
         timers.set(slot, dueNanoseconds: backend.nowNanoseconds + settings.refusalNanoseconds)
@@ -82,12 +82,13 @@ extension Worker where Backend: ~Copyable {
             sessions[slot].directions[1].pending -= sentCount
             guard sessions[slot].directions[1].pending == 0 else {
                 sessions[slot].inFlight += 1
-                let (offset, count) = (
-                    sessions[slot].directions[1].offset, sessions[slot].directions[1].pending
-                )
-                backend.send(sessions[slot].client, answers.rest(offset: offset, count: count))
+                let rest = sessions[slot].directions[1].slice
+                backend.send(
+                    sessions[slot].client,
+                    rest.buffer != .none ? rest : answers.rest(offset: rest.offset, count: rest.count))
                 return
             }
+            releaseBytes(slot, .origin)
             backend.shutdownWrite(sessions[slot].client)
         } else {
             sessions[slot].directions[0].burstBytes += UInt32(bitPattern: completion.result)

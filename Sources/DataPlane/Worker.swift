@@ -59,6 +59,12 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
     var random: UInt64
     /// The hello that is being looked at; filled and read within one step.
     var hello = ClientHello()
+    /// The same for a head of an HTTP request.
+    var request = HTTPRequestHead()
+    /// Where what is sent of a request, or in answer to it, is put together.
+    var scratch = ByteScratch(
+        capacity: Int(HTTPHeadLimits().bytesMax) + HTTPRequestHead.forwardedBytesMore
+            + HTTPRedirect.bytesMore)
     /// Alerts and other fixed answers, each in a part of one buffer.
     var answers: FixedAnswers
     /// First of the sessions that wait for a route, or -1.

@@ -13,7 +13,7 @@ enum UnsupportedFeature {
                 "\(file.path):\(place.line):\(column): error: \(what) is not built yet in this version")
         }
         for listener in configuration.listeners {
-            if listener.kind != .tls { refuse(listener.place, "`listen \(listener.kind.rawValue)`") }
+            if listener.kind == .tcp { refuse(listener.place, "`listen \(listener.kind.rawValue)`") }
             if !listener.acceptProxyFrom.isEmpty { refuse(listener.place, "`accept-proxy=`") }
         }
         for directive in [ConfigurationDirective.allow, .deny, .metrics, .control] {
@@ -53,7 +53,6 @@ enum UnsupportedFeature {
         if options.check != .none { names.append("check=") }
         if options.proxyHeader != .none { names.append("proxy=") }
         if options.acme != nil { names.append("acme=") }
-        if options.http != .redirect { names.append("http=") }
         for name in names {
             found.append(
                 "\(RouteImage.source(of: route, in: image)): error: "

@@ -36,6 +36,12 @@ extension EpollBackend {
         return buffer
     }
 
+    package mutating func replaceStart(
+        of slice: BufferSlice, count: Int, with bytes: Span<UInt8>
+    ) {
+        buffers.replaceStart(of: slice, count: count, with: bytes)
+    }
+
     package mutating func trim() {
         buffers.trim()
         pipes.trim()

@@ -111,6 +111,10 @@ package protocol IOBackend: ~Copyable {
     /// A buffer that holds a copy of the bytes, for constants such as alerts; nil when the pool is empty.
     mutating func makeBuffer(copying bytes: Span<UInt8>) -> BufferIndex?
 
+    /// Puts other bytes in the place of the first `count` bytes of a slice; see
+    /// ``BufferPool/replaceStart(of:count:with:)``.
+    mutating func replaceStart(of slice: BufferSlice, count: Int, with bytes: Span<UInt8>)
+
     /// Gives the memory of buffers and pipes that nobody has needed of late back to the system.
     mutating func trim()
 }

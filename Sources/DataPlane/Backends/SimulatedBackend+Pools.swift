@@ -75,6 +75,13 @@ extension SimulatedBackend {
         return buffer
     }
 
+    package mutating func replaceStart(
+        of slice: BufferSlice, count: Int, with bytes: Span<UInt8>
+    ) {
+        checkInUse(slice, "replaceStart", bufferUses[Int(slice.buffer.raw)].connection)
+        buffers.replaceStart(of: slice, count: count, with: bytes)
+    }
+
     package mutating func trim() { buffers.trim() }
 
     // MARK: Pipes

@@ -56,7 +56,7 @@ extension SimulatedWorker {
             }
             auditHeldBack(client, &faults)
             if let origin { auditHeldBack(origin, &faults) }
-            guard session.phase == .relaying, let origin else { continue }
+            guard session.phase == .relaying || session.phase == .forwarding, let origin else { continue }
             auditDirection(slot, .client, from: client, to: origin, &faults)
             auditDirection(slot, .origin, from: origin, to: client, &faults)
         }

@@ -6,7 +6,7 @@
 package struct Direction: BitwiseCopyable {
     /// What is known of the source's end.
     package enum End: UInt8, BitwiseCopyable {
-        /// More bytes may come. → ended, broken, dropped
+        /// More bytes may come. → ended, broken, dropped, enough
         case open
         /// The source has ended in order; passed on after the last byte. → passedOn, dropped
         case ended
@@ -16,6 +16,9 @@ package struct Direction: BitwiseCopyable {
         case passedOn
         /// The other side takes no more bytes; what there was is lost. Final.
         case dropped
+        /// No more is taken from the source, whatever it sends, because the other side shall have no more of
+        /// it: the request is whole. The other side is not told, and the other direction ends the session.
+        case enough
     }
 
     /// What a direction wants to do next.
@@ -83,7 +86,7 @@ package struct Direction: BitwiseCopyable {
         case .open: return isBulk ? .fill : .receive
         case .ended: return .finish
         case .broken: return .abort
-        case .passedOn, .dropped: return .nothing
+        case .passedOn, .dropped, .enough: return .nothing
         }
     }
 

@@ -3,7 +3,7 @@ package import Wire
 
 /// Where a session stands.
 package enum Phase: UInt8, BitwiseCopyable, CaseIterable {
-    /// No session: the slot is free. → hello
+    /// No session: the slot is free. → hello, head
     case free
     /// The client's hello is being received. → parked, connecting, refusing, closing
     case hello
@@ -14,7 +14,13 @@ package enum Phase: UInt8, BitwiseCopyable, CaseIterable {
     case connecting
     /// Bytes go both ways. → closing
     case relaying
-    /// An alert is on its way, and what the client still sends is read and thrown away. → closing
+    /// The head of the client's HTTP request is being received. → requesting, refusing, closing
+    case head
+    /// The target of an HTTP request is being connected to. → forwarding, refusing, closing
+    case requesting
+    /// One HTTP request goes to its target, and the answer back. → refusing, closing
+    case forwarding
+    /// The last answer is on its way, and what the client still sends is read and thrown away. → closing
     case refusing
     /// Waits for the operations in flight, then closes. → free
     case closing
@@ -22,13 +28,16 @@ package enum Phase: UInt8, BitwiseCopyable, CaseIterable {
     /// Whether a session may go from here to there.
     package func allows(_ next: Phase) -> Bool {
         switch self {
-        case .free: next == .hello
+        case .free: next == .hello || next == .head
         case .hello: next == .parked || next == .connecting || next == .refusing || next == .closing
         case .parked: next == .connecting || next == .refusing || next == .closing
         case .connecting:
             next == .connecting || next == .parked || next == .relaying || next == .refusing
                 || next == .closing
         case .relaying: next == .closing
+        case .head: next == .requesting || next == .refusing || next == .closing
+        case .requesting: next == .forwarding || next == .refusing || next == .closing
+        case .forwarding: next == .refusing || next == .closing
         case .refusing: next == .closing
         case .closing: next == .free
         }
@@ -54,6 +63,10 @@ package enum Ending: UInt8, BitwiseCopyable, CaseIterable {
     case unknownName, rejected
     /// A wait for a route ran out, or there were too many that wait.
     case parkTimeout, parkLimit
+    /// A request that was answered with the place where it belongs, for a host that no route knows, that
+    /// breaks a rule or asks for what is not done here, that is too large, or whose head was not whole in
+    /// time.
+    case redirected, notFound, badRequest, requestTooLarge, requestTimeout
     /// No target could be reached.
     case unreachable
     /// A side was reset.
@@ -80,6 +93,11 @@ package enum Ending: UInt8, BitwiseCopyable, CaseIterable {
         case .rejected: "rejected"
         case .parkTimeout: "park-timeout"
         case .parkLimit: "park-limit"
+        case .redirected: "redirected"
+        case .notFound: "not-found"
+        case .badRequest: "bad-request"
+        case .requestTooLarge: "request-too-large"
+        case .requestTimeout: "request-timeout"
         case .unreachable: "unreachable"
         case .clientReset: "client-reset"
         case .originReset: "origin-reset"
@@ -109,6 +127,8 @@ package struct Session: BitwiseCopyable {
     package var directions: InlineArray<2, Direction> = InlineArray(repeating: Direction())
     /// When the connection was accepted.
     package var acceptedNanoseconds: UInt64 = 0
+    /// How much of an HTTP request's content the target has still to get.
+    package var contentBytesLeft: UInt64 = 0
     /// Targets of the route that were tried, by their place in it.
     package var tried = TargetSet()
     /// The client's address.
@@ -133,6 +153,8 @@ package struct Session: BitwiseCopyable {
     package var parkedPrevious: Int32 = -1
     /// Progress of the hello.
     package var parser = HelloParser()
+    /// Progress of an HTTP request's head.
+    package var headParser = HTTPRequestHeadParser()
     /// The listener that took the connection.
     package var listener: UInt16 = 0
     /// Operations in flight, over both sockets.
@@ -143,6 +165,8 @@ package struct Session: BitwiseCopyable {
     package var match: RouteMatch.Kind = .none
     /// Application protocols that the hello offers.
     package var applicationProtocols = ApplicationProtocols(rawValue: 0)
+    /// Whether the HTTP request is HEAD: then an answer has no content.
+    package var wantsHeadOnly = false
     /// Sides that were seen to be reset.
     package var broken: Sides = []
     /// Sides to close with a reset.
