@@ -22,7 +22,8 @@ struct FixedAnswers: BitwiseCopyable {
         alertCount = UInt32(TLSAlert.allCases.count)
         plainHTTPBytes = UInt32(PlainHTTPAnswer.bytes.count)
         bytes += PlainHTTPAnswer.bytes
-        precondition(HTTPAnswer.allCases.count == requestAnswerHeads.count, "there is a place for each answer")
+        precondition(
+            HTTPAnswer.allCases.count == requestAnswerHeads.count, "there is a place for each answer")
         for (index, answer) in HTTPAnswer.allCases.enumerated() {
             precondition(Self.place(of: answer) == index, "answers lie in their order")
             requestAnswers[index] = UInt32(bytes.count)

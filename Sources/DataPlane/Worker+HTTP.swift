@@ -203,7 +203,12 @@ extension Worker where Backend: ~Copyable {
     mutating func stepForwarding(_ slot: Int, _ completion: Completion) {
         let token = completion.token
         if token.kind == .receive, token.side == .client {
-            receivedContent(slot, completion)
+            sessions[slot].directions[0].isBusy = false
+            if sessions[slot].directions[0].end == .enough {
+                receivedBehindRequest(slot, completion)
+            } else {
+                receivedContent(slot, completion)
+            }
         } else if token.kind == .send, token.side == .origin, sessions[slot].directions[1].isFinal {
             // The answer is over, and nobody wants the rest of the content.
             sessions[slot].directions[0].isBusy = false
@@ -214,7 +219,6 @@ extension Worker where Backend: ~Copyable {
     }
 
     private mutating func receivedContent(_ slot: Int, _ completion: Completion) {
-        sessions[slot].directions[0].isBusy = false
         guard completion.result > 0 else {
             sourceEnded(slot, .client, completion.result)
             pump(slot, .client)
@@ -231,9 +235,36 @@ extension Worker where Backend: ~Copyable {
         pump(slot, .client)
     }
 
-    /// When the answer has been passed on, with its end: closes the target's side, and lets the client read.
+    /// Whatever a client sends behind its request is thrown away; what matters is its end.
+    private mutating func receivedBehindRequest(_ slot: Int, _ completion: Completion) {
+        if completion.buffer != .none { backend.release(completion.buffer) }
+        if completion.result > 0 {
+            sessions[slot].directions[0].burstBytes += UInt32(bitPattern: completion.result)
+        } else if completion.result == 0 {
+            // It may still wait for the answer, as any half-closed client. The target is not told: many
+            // servers take that for a client that has gone.
+            sessions[slot].directions[0].end = .passedOn
+            noteProgress(slot)
+        } else {
+            sessions[slot].resets = .origin
+            end(slot, .clientReset)
+        }
+    }
+
+    /// Goes on when a step is done: to the client's end when the request is whole; and when the answer has
+    /// been passed on, closes the target's side and lets the client read.
     private mutating func settle(_ slot: Int) {
-        guard sessions[slot].phase == .forwarding, sessions[slot].directions[1].isFinal else { return }
+        guard sessions[slot].phase == .forwarding else { return }
+        guard sessions[slot].directions[1].isFinal else {
+            let direction = sessions[slot].directions[0]
+            guard direction.end == .enough, !direction.isBusy, direction.pending == 0,
+                direction.burstBytes < Self.discardedBytesMax
+            else { return }
+            sessions[slot].directions[0].isBusy = true
+            sessions[slot].inFlight += 1
+            backend.receive(sessions[slot].client, appendingTo: BufferSlice())
+            return
+        }
         guard sessions[slot].directions[1].end == .passedOn else {
             // The client takes no more of it.
             sessions[slot].resets = .origin

@@ -68,6 +68,9 @@ extension Worker where Backend: ~Copyable {
         backend.send(sessions[slot].client, answer)
     }
 
+    /// The most bytes that are read only to be thrown away.
+    static var discardedBytesMax: UInt32 { 256 * 1024 }
+
     /// A step of a session that is being refused.
     @inline(never)
     mutating func steppedRefusal(_ slot: Int, _ completion: Completion) {
@@ -93,8 +96,7 @@ extension Worker where Backend: ~Copyable {
         } else {
             sessions[slot].directions[0].burstBytes += UInt32(bitPattern: completion.result)
         }
-        let discardedBytesMax: UInt32 = 256 * 1024
-        guard sessions[slot].directions[0].burstBytes <= discardedBytesMax else {
+        guard sessions[slot].directions[0].burstBytes <= Self.discardedBytesMax else {
             end(slot, sessions[slot].ending)
             return
         }

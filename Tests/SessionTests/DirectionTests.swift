@@ -3,7 +3,7 @@ import Support
 import Testing
 
 @Suite struct DirectionTests {
-    private static let ends: [Direction.End] = [.open, .ended, .broken, .passedOn, .dropped]
+    private static let ends: [Direction.End] = [.open, .ended, .broken, .passedOn, .dropped, .enough]
     private static let buffer = BufferIndex(7)
     private static let pipe = PipeIndex(3)
 
@@ -38,9 +38,9 @@ import Testing
         return states
     }
 
-    @Test("In each of the 100 states, a direction wants exactly what the rules say")
+    @Test("In each of the 120 states, a direction wants exactly what the rules say")
     func interest() {
-        #expect(Self.states.count == 100)
+        #expect(Self.states.count == 120)
         for direction in Self.states {
             let expected: Direction.Interest =
                 if direction.isBusy {
@@ -53,7 +53,7 @@ import Testing
                     case .open: direction.isBulk ? .fill : .receive
                     case .ended: .finish
                     case .broken: .abort
-                    case .passedOn, .dropped: .nothing
+                    case .passedOn, .dropped, .enough: .nothing
                     }
                 }
             #expect(direction.interest == expected, "\(direction)")
@@ -72,6 +72,7 @@ import Testing
                 case .broken: .broken
                 case .passedOn: .passedOn
                 case .dropped: .dropped
+                case .enough: .enough
                 }
             #expect(after.end == expected)
             #expect(after.pending == before.pending, "bytes that were received before the end are still sent")

@@ -44,6 +44,7 @@ import Testing
             #expect(phase.allows(.closing) == (phase != .free && phase != .closing))
             #expect(phase.allows(.free) == (phase == .closing))
             #expect(phase.allows(.hello) == (phase == .free))
+            #expect(phase.allows(.head) == (phase == .free))
             #expect(
                 phase.allows(phase) == (phase == .connecting), "only a target is followed by the next one")
         }

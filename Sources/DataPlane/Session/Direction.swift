@@ -17,7 +17,8 @@ package struct Direction: BitwiseCopyable {
         /// The other side takes no more bytes; what there was is lost. Final.
         case dropped
         /// No more is taken from the source, whatever it sends, because the other side shall have no more of
-        /// it: the request is whole. The other side is not told, and the other direction ends the session.
+        /// it: the request is whole. The other side is not told, and the other direction ends the session. →
+        /// passedOn
         case enough
     }
 
