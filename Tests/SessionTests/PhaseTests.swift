@@ -101,7 +101,7 @@ import Testing
             $0.hasSuffix(".swift")
         }
         // This file's own target is named, too.
-        let code = files.compactMap { TextFile.read(folder + "/" + $0) }.joined() + "SessionTests HelloParser"
+        let code = files.compactMap { TextFile.read(folder + "/" + $0) }.joined() + "SessionTests HelloParser HTTPRequestHeadParser"
         for line in try lifecycle() where !line.hasPrefix("| `") && !line.hasPrefix("```") {
             for (place, part) in line.split(separator: "`", omittingEmptySubsequences: false).enumerated()
             where place % 2 == 1 {
