@@ -11,17 +11,13 @@ extension Worker where Backend: ~Copyable {
     /// More bytes of a request's head, its end, or a failure.
     @inline(never)
     mutating func receivedHead(_ slot: Int, _ completion: Completion) {
-        if completion.buffer != .none { sessions[slot].directions[0].buffer = completion.buffer }
         guard sessions[slot].ending == .none else {
             // Its time was over, and this receive was cancelled for the answer.
+            if completion.buffer != .none { sessions[slot].directions[0].buffer = completion.buffer }
             answer(slot, .requestTimeout, .requestTimeout, .requestTimeout)
             return
         }
-        guard completion.result > 0 else {
-            end(slot, .clientGone)
-            return
-        }
-        sessions[slot].directions[0].pending += UInt32(bitPattern: completion.result)
+        guard noteFirstBytes(slot, completion) else { return }
         readHead(slot)
     }
 
@@ -30,9 +26,7 @@ extension Worker where Backend: ~Copyable {
         let outcome = sessions[slot].headParser.advance(
             backend.bytes(sessions[slot].directions[0].slice), limits: HTTPHeadLimits(), into: &request)
         switch outcome {
-        case .needMore:
-            sessions[slot].inFlight += 1
-            backend.receive(sessions[slot].client, appendingTo: sessions[slot].directions[0].slice)
+        case .needMore: receiveMore(slot)
         case .head: headIsWhole(slot)
         case .refused(let fault):
             switch fault.answer {
@@ -159,10 +153,13 @@ extension Worker where Backend: ~Copyable {
             request.appendForwarded(backend.bytes(slice), client: line.bytes, to: &$0)
         }
         let contentBytes = min(UInt64(slice.count - request.byteCount), request.contentBytes)
-        backend.replaceStart(of: slice, count: Int(request.byteCount), with: written.span)
         // Bytes behind the content are another request, or nonsense: they stay where they are.
-        sessions[slot].directions[0].pending =
-            UInt32(truncatingIfNeeded: written.count) + UInt32(truncatingIfNeeded: contentBytes)
+        sessions[slot].directions[0].pending = request.byteCount + UInt32(truncatingIfNeeded: contentBytes)
+        // What the new head is longer goes into the room in front of the buffer's data.
+        sessions[slot].directions[0].replaceFront(Int(request.byteCount), by: written.count)
+        var place = sessions[slot].directions[0].slice
+        place.count = UInt32(truncatingIfNeeded: written.count)
+        backend.overwrite(place, with: written.span.rawBytes)
         sessions[slot].contentBytesLeft = request.contentBytes - contentBytes
         if sessions[slot].contentBytesLeft == 0 { sessions[slot].directions[0].end = .enough }
     }

@@ -25,6 +25,10 @@ extension EpollBackend {
     @_lifetime(borrow self)
     package borrowing func bytes(_ slice: BufferSlice) -> RawSpan { buffers.bytes(slice) }
 
+    package mutating func overwrite(_ slice: BufferSlice, with bytes: RawSpan) {
+        buffers.overwrite(slice, with: bytes)
+    }
+
     package mutating func release(_ buffer: BufferIndex) { buffers.free(buffer) }
 
     package mutating func makeBuffer(copying bytes: Span<UInt8>) -> BufferIndex? {
@@ -34,12 +38,6 @@ extension EpollBackend {
             unsafe buffers.start(buffer)[offset] = bytes[offset]
         }
         return buffer
-    }
-
-    package mutating func replaceStart(
-        of slice: BufferSlice, count: Int, with bytes: Span<UInt8>
-    ) {
-        buffers.replaceStart(of: slice, count: count, with: bytes)
     }
 
     package mutating func trim() {

@@ -40,6 +40,10 @@ extension RingBackend {
         }
     }
 
+    package mutating func overwrite(_ slice: BufferSlice, with bytes: RawSpan) {
+        buffers.overwrite(slice, with: bytes)
+    }
+
     package mutating func release(_ buffer: BufferIndex) {
         buffers.free(buffer)
         if provided.missingCount > 0 { provideBuffers() }
@@ -55,12 +59,6 @@ extension RingBackend {
             unsafe buffers.start(buffer)[offset] = bytes[offset]
         }
         return buffer
-    }
-
-    package mutating func replaceStart(
-        of slice: BufferSlice, count: Int, with bytes: Span<UInt8>
-    ) {
-        buffers.replaceStart(of: slice, count: count, with: bytes)
     }
 
     package mutating func trim() {

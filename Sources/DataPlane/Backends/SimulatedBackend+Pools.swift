@@ -51,6 +51,10 @@ extension SimulatedBackend {
     @_lifetime(borrow self)
     package borrowing func bytes(_ slice: BufferSlice) -> RawSpan { buffers.bytes(slice) }
 
+    package mutating func overwrite(_ slice: BufferSlice, with bytes: RawSpan) {
+        buffers.overwrite(slice, with: bytes)
+    }
+
     package mutating func release(_ buffer: BufferIndex) {
         guard bufferUses.indices.contains(Int(buffer.raw)), bufferUses[Int(buffer.raw)].isInUse else {
             trace.violate("buffer \(buffer.raw) is released, but nobody has it")
@@ -73,13 +77,6 @@ extension SimulatedBackend {
             unsafe buffers.start(buffer)[offset] = bytes[offset]
         }
         return buffer
-    }
-
-    package mutating func replaceStart(
-        of slice: BufferSlice, count: Int, with bytes: Span<UInt8>
-    ) {
-        checkInUse(slice, "replaceStart", bufferUses[Int(slice.buffer.raw)].connection)
-        buffers.replaceStart(of: slice, count: count, with: bytes)
     }
 
     package mutating func trim() { buffers.trim() }

@@ -77,7 +77,8 @@ package struct SimulatedSession: Sendable {
         activity =
             switch session.phase {
             case .free: preconditionFailure("a free slot is no session")
-            case .hello, .head: .hello
+            // One deadline is for all three.
+            case .proxyHeader, .hello, .head: .hello
             case .parked: .parked
             case .connecting, .requesting: .connecting
             case .relaying, .forwarding: .relaying
@@ -97,7 +98,7 @@ package struct SimulatedSession: Sendable {
                 digest = SimulatedRandom.mix(
                     digest ^ UInt64(direction.pending) << 8 ^ UInt64(direction.end.rawValue))
             }
-        case .free, .hello, .head, .parked, .requesting, .refusing, .closing: break
+        case .free, .proxyHeader, .hello, .head, .parked, .requesting, .refusing, .closing: break
         }
         progress = digest
     }

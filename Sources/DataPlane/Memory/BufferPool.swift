@@ -6,11 +6,9 @@ import CLinux
 package struct BufferPool: ~Copyable {
     /// Bytes in front of the data, for a header that is put before bytes already received (PROXY protocol).
     package static let headroomBytes = 512
-    /// Bytes behind the data, for what is put in place of something shorter (the head of an HTTP request).
-    package static let tailroomBytes = 256
-    /// Bytes of data a buffer can receive: a whole TLS record of the largest size (16 KiB and its framing)
-    /// and more.
-    package static let dataBytes = strideBytes - headroomBytes - tailroomBytes
+    /// Bytes of data a buffer can hold: a whole TLS record of the largest size (16 KiB and its framing) and
+    /// more.
+    package static let dataBytes = strideBytes - headroomBytes
     /// Five pages: a small message touches only the first.
     package static let strideBytes = 20_480
 
@@ -79,30 +77,24 @@ package struct BufferPool: ~Copyable {
         return unsafe memory.base + (Int(buffer.raw) * Self.strideBytes + Self.headroomBytes)
     }
 
-    /// The place of a slice, which must lie within its buffer's data.
+    /// The place of a slice, which must lie within its buffer's data and the room in front of it. For an
+    /// empty slice, which needs no buffer, it is any place.
     package func pointer(_ slice: BufferSlice) -> UnsafeMutablePointer<UInt8> {
+        guard slice.count > 0 else { return unsafe memory.base }
         precondition(
-            Int(slice.offset) + Int(slice.count) <= Self.dataBytes + Self.tailroomBytes,
-            "a slice lies within its buffer")
+            Int(slice.offset) >= -Self.headroomBytes
+                && Int(slice.offset) + Int(slice.count) <= Self.dataBytes, "a slice lies within its buffer")
         // SAFETY: checked above.
         return unsafe start(slice.buffer) + Int(slice.offset)
     }
 
-    /// Puts other bytes in the place of the first `count` bytes of a slice, and moves the rest. They are at
-    /// most ``tailroomBytes`` more; the slice begins where it did.
-    package func replaceStart(of slice: BufferSlice, count: Int, with bytes: Span<UInt8>) {
-        precondition(count <= Int(slice.count), "what is replaced is there")
-        let restBytes = Int(slice.count) - count
-        let result = BufferSlice(
-            buffer: slice.buffer, offset: slice.offset,
-            count: UInt32(truncatingIfNeeded: bytes.count + restBytes))
-        // SAFETY: `pointer` checks that both slices lie within the buffer; `update` allows an overlap, and
-        // the new bytes come from elsewhere.
-        let start = unsafe pointer(result)
-        unsafe (start + bytes.count).update(from: pointer(slice) + count, count: restBytes)
-        for offset in bytes.indices {
-            // SAFETY: as above.
-            unsafe start[offset] = bytes[offset]
+    /// Puts bytes in the place of a slice.
+    package func overwrite(_ slice: BufferSlice, with bytes: RawSpan) {
+        precondition(Int(slice.count) == bytes.byteCount, "the bytes have the slice's length")
+        // SAFETY: `pointer` checks the bounds, and the buffer is its holder's alone.
+        unsafe bytes.withUnsafeBytes {
+            unsafe UnsafeMutableRawBufferPointer(start: pointer(slice), count: Int(slice.count)).copyMemory(
+                from: $0)
         }
     }
 
