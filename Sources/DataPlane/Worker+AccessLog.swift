@@ -148,17 +148,25 @@ extension LineBuilder {
         }
     }
 
-    /// `192.0.2.1:443` or `[2001:db8::1]:443`.
-    package mutating func append(_ endpoint: IPEndpoint) {
-        switch endpoint.address {
+    /// `192.0.2.1` or `2001:db8::1`.
+    package mutating func append(_ address: IPAddress) {
+        switch address {
         case .v4(let bits):
             for shift in stride(from: 24, through: 0, by: -8) {
                 append(UInt64(bits >> UInt32(shift) & 255))
                 if shift > 0 { append(".") }
             }
-        case .v6(let high, let low):
+        case .v6(let high, let low): append(ipv6High: high, low: low)
+        }
+    }
+
+    /// `192.0.2.1:443` or `[2001:db8::1]:443`.
+    package mutating func append(_ endpoint: IPEndpoint) {
+        switch endpoint.address {
+        case .v4: append(endpoint.address)
+        case .v6:
             append("[")
-            append(ipv6High: high, low: low)
+            append(endpoint.address)
             append("]")
         }
         append(":")

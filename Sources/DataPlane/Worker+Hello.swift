@@ -5,14 +5,24 @@ import Wire
 extension Worker where Backend: ~Copyable {
     /// More bytes of a client's hello, its end, or a failure.
     mutating func receivedHello(_ slot: Int, _ completion: Completion) {
+        guard noteFirstBytes(slot, completion) else { return }
+        readHello(slot)
+    }
+
+    /// Takes what was received before there is an origin; false, when that is the client's end.
+    mutating func noteFirstBytes(_ slot: Int, _ completion: Completion) -> Bool {
         guard completion.result > 0 else {
             if completion.buffer != .none { sessions[slot].directions[0].buffer = completion.buffer }
             end(slot, .clientGone)
-            return
+            return false
         }
         sessions[slot].directions[0].buffer = completion.buffer
         sessions[slot].directions[0].pending += UInt32(bitPattern: completion.result)
+        return true
+    }
 
+    /// Looks at what there is of a hello.
+    mutating func readHello(_ slot: Int) {
         let limits = HelloLimits(bytesMax: UInt32(truncatingIfNeeded: settings.helloBytesMax))
         let outcome = sessions[slot].parser.advance(
             backend.bytes(sessions[slot].directions[0].slice), limits: limits, into: &hello)
@@ -30,7 +40,8 @@ extension Worker where Backend: ~Copyable {
         }
     }
 
-    private mutating func receiveMore(_ slot: Int) {
+    /// Receives behind what has come so far.
+    mutating func receiveMore(_ slot: Int) {
         sessions[slot].inFlight += 1
         backend.receive(sessions[slot].client, appendingTo: sessions[slot].directions[0].slice)
     }
@@ -51,7 +62,7 @@ extension Worker where Backend: ~Copyable {
 
     // MARK: Refusing
 
-    /// Answers with a few fixed bytes and ends. What the client still sends is read first: a close with
+    /// Answers with a few bytes and ends. What the client still sends is read first: a close with
     /// unread bytes would be a reset, and the client might never see the answer.
     @inline(never)
     mutating func refuse(_ slot: Int, _ ending: Ending, _ answer: BufferSlice, _ counter: Counter) {
@@ -61,12 +72,15 @@ extension Worker where Backend: ~Copyable {
         sessions[slot].enter(.refusing)
         sessions[slot].ending = ending
         sessions[slot].inFlight += 1
-        // What is not sent yet; the buffer is the worker's, so the direction does not hold it.
+        // What is not sent yet; the buffer of a fixed answer is the worker's, and the direction holds none.
         sessions[slot].directions[1].offset = answer.offset
         sessions[slot].directions[1].pending = answer.count
         timers.set(slot, dueNanoseconds: backend.nowNanoseconds + settings.refusalNanoseconds)
         backend.send(sessions[slot].client, answer)
     }
+
+    /// The most bytes that are read only to be thrown away.
+    static var discardedBytesMax: UInt32 { 256 * 1024 }
 
     /// A step of a session that is being refused.
     @inline(never)
@@ -78,22 +92,22 @@ extension Worker where Backend: ~Copyable {
         }
         if completion.token.kind == .send {
             let sentCount = UInt32(bitPattern: completion.result)
-            sessions[slot].directions[1].offset += sentCount
+            sessions[slot].directions[1].offset += Int32(sentCount)
             sessions[slot].directions[1].pending -= sentCount
             guard sessions[slot].directions[1].pending == 0 else {
                 sessions[slot].inFlight += 1
-                let (offset, count) = (
-                    sessions[slot].directions[1].offset, sessions[slot].directions[1].pending
-                )
-                backend.send(sessions[slot].client, answers.rest(offset: offset, count: count))
+                let rest = sessions[slot].directions[1].slice
+                backend.send(
+                    sessions[slot].client,
+                    rest.buffer != .none ? rest : answers.rest(offset: rest.offset, count: rest.count))
                 return
             }
+            releaseBytes(slot, .origin)
             backend.shutdownWrite(sessions[slot].client)
         } else {
             sessions[slot].directions[0].burstBytes += UInt32(bitPattern: completion.result)
         }
-        let discardedBytesMax: UInt32 = 256 * 1024
-        guard sessions[slot].directions[0].burstBytes <= discardedBytesMax else {
+        guard sessions[slot].directions[0].burstBytes <= Self.discardedBytesMax else {
             end(slot, sessions[slot].ending)
             return
         }

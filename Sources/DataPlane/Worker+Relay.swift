@@ -20,15 +20,19 @@ extension Worker where Backend: ~Copyable {
         switch sessions[slot].phase {
         case .relaying: stepRelay(slot, completion)
         case .hello: receivedHello(slot, completion)
+        case .proxyHeader: receivedProxyHeader(slot, completion)
         case .connecting: connected(slot, completion)
         case .refusing: steppedRefusal(slot, completion)
+        case .head: receivedHead(slot, completion)
+        case .requesting: requested(slot, completion)
+        case .forwarding: stepForwarding(slot, completion)
         case .closing: joinClosing(slot, completion)
         case .free, .parked: broken("nothing is in flight in this phase")
         }
     }
 
     @inline(always)
-    private mutating func stepRelay(_ slot: Int, _ completion: Completion) {
+    mutating func stepRelay(_ slot: Int, _ completion: Completion) {
         let side = completion.token.side
         switch completion.token.kind {
         case .receive: received(slot, side, completion)
@@ -215,7 +219,7 @@ extension Worker where Backend: ~Copyable {
 
     /// A side has ended in order (0), or failed. An end that follows a reset is a reset.
     @inline(never)
-    private mutating func sourceEnded(_ slot: Int, _ source: Side, _ result: Int32) {
+    mutating func sourceEnded(_ slot: Int, _ source: Side, _ result: Int32) {
         if result < 0 { sessions[slot].broken.insert(Sides(source)) }
         let isReset = sessions[slot].broken.contains(Sides(source))
         sessions[slot].directions[Int(source.rawValue)].noteEnd(isReset: isReset)
@@ -265,7 +269,7 @@ extension Worker where Backend: ~Copyable {
     /// session gets the time of a half-closed one to deliver what it has, or less if its deadline is closer.
     @inline(never)
     private mutating func faulted(_ slot: Int, _ side: Side) {
-        guard sessions[slot].phase == .relaying else {
+        guard sessions[slot].phase == .relaying || sessions[slot].phase == .forwarding else {
             // Parked or connecting: the client has gone, and nobody waits for the answer.
             if sessions[slot].phase == .parked, side == .client { end(slot, .clientReset) }
             return

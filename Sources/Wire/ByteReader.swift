@@ -20,6 +20,56 @@ extension RawSpan {
     }
 }
 
+extension RawSpan {
+    /// Whether the bytes are the ASCII text.
+    package func isExactly(_ text: StaticString) -> Bool {
+        guard byteCount == text.utf8CodeUnitCount else { return false }
+        for offset in 0..<byteCount {
+            // SAFETY: the offset is below the text's count, and a StaticString's text is never freed.
+            guard unsafe byte(at: offset) == text.utf8Start[offset] else { return false }
+        }
+        return true
+    }
+
+    /// Whether the bytes are the text, which is ASCII in lower case, with upper case taken for lower case and
+    /// `_` for `-`.
+    func spells(_ text: StaticString) -> Bool {
+        guard byteCount == text.utf8CodeUnitCount else { return false }
+        for offset in 0..<byteCount {
+            // SAFETY: as above.
+            let wanted = unsafe text.utf8Start[offset]
+            let byte = byte(at: offset)
+            guard byte.lowerCase == wanted || (byte == UInt8(ascii: "_") && wanted == UInt8(ascii: "-"))
+            else { return false }
+        }
+        return true
+    }
+
+    /// Whether the bytes are the same but for upper and lower case.
+    func isSameName(_ other: RawSpan) -> Bool {
+        guard byteCount == other.byteCount else { return false }
+        for offset in 0..<byteCount {
+            guard byte(at: offset).lowerCase == other.byte(at: offset).lowerCase else { return false }
+        }
+        return true
+    }
+
+    /// Where a byte first stands, from an offset on; nil when it does not.
+    func firstOffset(of wanted: UInt8, from start: Int) -> Int? {
+        var offset = start
+        while offset < byteCount {
+            if byte(at: offset) == wanted { return offset }
+            offset += 1
+        }
+        return nil
+    }
+}
+
+extension UInt8 {
+    /// The letter in lower case; any other byte as it is.
+    fileprivate var lowerCase: UInt8 { self &- UInt8(ascii: "A") < 26 ? self | 0x20 : self }
+}
+
 extension Span where Element == UInt8 {
     /// The same bytes as a `RawSpan`.
     package var rawBytes: RawSpan {
@@ -31,6 +81,15 @@ extension Span where Element == UInt8 {
     }
 }
 
+extension StaticString {
+    /// The byte at `offset`, which must be below `utf8CodeUnitCount`.
+    func byte(at offset: Int) -> UInt8 {
+        precondition(offset >= 0 && offset < utf8CodeUnitCount, "a byte of the text")
+        // SAFETY: the offset was checked, and a StaticString's text is never freed.
+        return unsafe utf8Start[offset]
+    }
+}
+
 extension OutputRawSpan {
     /// Appends the ASCII text; it must fit into the free capacity, or this traps.
     package mutating func append(_ text: StaticString) {
@@ -39,6 +98,12 @@ extension OutputRawSpan {
             // SAFETY: the index is below the count, and a StaticString's text is never freed.
             unsafe append(text.utf8Start[index])
         }
+    }
+
+    /// Appends the bytes; they must fit into the free capacity, or this traps.
+    package mutating func append(_ bytes: RawSpan) {
+        precondition(bytes.byteCount <= freeCapacity, "the bytes do not fit into the caller's memory")
+        for offset in 0..<bytes.byteCount { append(bytes.byte(at: offset)) }
     }
 }
 

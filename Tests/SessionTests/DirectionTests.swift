@@ -3,7 +3,7 @@ import Support
 import Testing
 
 @Suite struct DirectionTests {
-    private static let ends: [Direction.End] = [.open, .ended, .broken, .passedOn, .dropped]
+    private static let ends: [Direction.End] = [.open, .ended, .broken, .passedOn, .dropped, .enough]
     private static let buffer = BufferIndex(7)
     private static let pipe = PipeIndex(3)
 
@@ -38,9 +38,9 @@ import Testing
         return states
     }
 
-    @Test("In each of the 100 states, a direction wants exactly what the rules say")
+    @Test("In each of the 120 states, a direction wants exactly what the rules say")
     func interest() {
-        #expect(Self.states.count == 100)
+        #expect(Self.states.count == 120)
         for direction in Self.states {
             let expected: Direction.Interest =
                 if direction.isBusy {
@@ -53,7 +53,7 @@ import Testing
                     case .open: direction.isBulk ? .fill : .receive
                     case .ended: .finish
                     case .broken: .abort
-                    case .passedOn, .dropped: .nothing
+                    case .passedOn, .dropped, .enough: .nothing
                     }
                 }
             #expect(direction.interest == expected, "\(direction)")
@@ -72,6 +72,7 @@ import Testing
                 case .broken: .broken
                 case .passedOn: .passedOn
                 case .dropped: .dropped
+                case .enough: .enough
                 }
             #expect(after.end == expected)
             #expect(after.pending == before.pending, "bytes that were received before the end are still sent")
@@ -141,6 +142,30 @@ import Testing
             #expect(direction.noteSent(100 + result) == Self.buffer)
             #expect(direction.interest == (result > 0 ? .receive : isReset ? .abort : .finish))
         }
+    }
+
+    @Test("A header goes in front of what is pending, is replaced as a whole, and counts for nothing")
+    func header() {
+        var direction = Direction()
+        direction.noteReceived(500, in: Self.buffer)
+        // A header that came in, and was for us.
+        direction.takeFront(100)
+        #expect(direction.slice.offset == 100 && direction.slice.count == 400)
+        direction.putHeader(327)
+        #expect(direction.slice.offset == 100 - 327 && direction.slice.count == 727)
+        #expect(direction.hasUnsentHeader && direction.byteCount == 0)
+        direction.putHeader(28)
+        #expect(direction.slice.offset == 72 && direction.slice.count == 428)
+        direction.putHeader(0)
+        #expect(direction.slice.offset == 100 && direction.slice.count == 400 && !direction.hasUnsentHeader)
+
+        direction.putHeader(28)
+        #expect(direction.noteSent(20) == .none)
+        #expect(direction.byteCount == 0, "a part of the header")
+        #expect(direction.noteSent(9) == .none)
+        #expect(direction.byteCount == 1 && !direction.hasUnsentHeader)
+        #expect(direction.noteSent(399) == Self.buffer)
+        #expect(direction.byteCount == 400)
     }
 
     @Test("Behind a large read the end is not waited for: it is sent, and may become bulky")

@@ -43,7 +43,8 @@ import Testing
         for phase in Phase.allCases {
             #expect(phase.allows(.closing) == (phase != .free && phase != .closing))
             #expect(phase.allows(.free) == (phase == .closing))
-            #expect(phase.allows(.hello) == (phase == .free))
+            #expect(phase.allows(.hello) == (phase == .free || phase == .proxyHeader))
+            #expect(phase.allows(.head) == (phase == .free || phase == .proxyHeader))
             #expect(
                 phase.allows(phase) == (phase == .connecting), "only a target is followed by the next one")
         }
@@ -100,7 +101,9 @@ import Testing
             $0.hasSuffix(".swift")
         }
         // This file's own target is named, too.
-        let code = files.compactMap { TextFile.read(folder + "/" + $0) }.joined() + "SessionTests HelloParser"
+        let code =
+            files.compactMap { TextFile.read(folder + "/" + $0) }.joined()
+            + "SessionTests HelloParser HTTPRequestHeadParser"
         for line in try lifecycle() where !line.hasPrefix("| `") && !line.hasPrefix("```") {
             for (place, part) in line.split(separator: "`", omittingEmptySubsequences: false).enumerated()
             where place % 2 == 1 {

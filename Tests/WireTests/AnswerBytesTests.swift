@@ -4,20 +4,6 @@ import Wire
 
 /// What the router itself writes: alerts, the answer to plain HTTP, escaped text.
 @Suite struct AnswerBytesTests {
-    /// The bytes that `write` appends to memory of the given size.
-    private func written(capacity: Int = 256, _ write: (inout OutputRawSpan) -> Void) -> [UInt8] {
-        [UInt8](capacity: capacity) { output in
-            // An OutputSpan of bytes and an OutputRawSpan differ in name only, but one does not turn into the
-            // other. SAFETY: the buffer is the array's own memory and outlives the raw span.
-            unsafe output.withUnsafeMutableBufferPointer { buffer, count in
-                var raw = unsafe OutputRawSpan(
-                    buffer: UnsafeMutableRawBufferPointer(buffer), initializedCount: 0)
-                write(&raw)
-                count = raw.byteCount
-            }
-        }
-    }
-
     private func escaped(_ text: [UInt8], capacity: Int = 256) -> String {
         String(
             decoding: written(capacity: capacity) { EscapedText.append(text.span.rawBytes, to: &$0) },
@@ -32,7 +18,7 @@ import Wire
         ]
         #expect(descriptions.count == TLSAlert.allCases.count)
         for (alert, description) in descriptions {
-            #expect(written { alert.append(to: &$0) } == [21, 3, 3, 0, 2, 2, description])
+            #expect(written(capacity: 256) { alert.append(to: &$0) } == [21, 3, 3, 0, 2, 2, description])
             let record = alert.record
             #expect(record.count == TLSAlert.recordBytes)
             #expect(record.indices.map { record[$0] } == [21, 3, 3, 0, 2, 2, description])
@@ -41,7 +27,7 @@ import Wire
 
     @Test("Plain HTTP gets a 400 whose length is right and which closes")
     func plainHTTP() throws {
-        let bytes = written { PlainHTTPAnswer.append(to: &$0) }
+        let bytes = written(capacity: 256) { PlainHTTPAnswer.append(to: &$0) }
         #expect(bytes.count == PlainHTTPAnswer.byteCount)
         let text = String(decoding: bytes, as: UTF8.self)
         let end = try #require(text.firstRange(of: "\r\n\r\n"))

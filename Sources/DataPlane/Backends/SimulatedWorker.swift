@@ -77,10 +77,11 @@ package struct SimulatedSession: Sendable {
         activity =
             switch session.phase {
             case .free: preconditionFailure("a free slot is no session")
-            case .hello: .hello
+            // One deadline is for all three.
+            case .proxyHeader, .hello, .head: .hello
             case .parked: .parked
-            case .connecting: .connecting
-            case .relaying: .relaying
+            case .connecting, .requesting: .connecting
+            case .relaying, .forwarding: .relaying
             case .refusing: .refusing
             case .closing: .closing
             }
@@ -90,14 +91,14 @@ package struct SimulatedSession: Sendable {
         case .connecting:
             digest = SimulatedRandom.mix(digest ^ session.tried.bits)
             digest = SimulatedRandom.mix(digest ^ UInt64(session.tableEpoch))
-        case .relaying:
+        case .relaying, .forwarding:
             for index in 0..<2 {
                 let direction = session.directions[index]
                 digest = SimulatedRandom.mix(digest ^ direction.byteCount)
                 digest = SimulatedRandom.mix(
                     digest ^ UInt64(direction.pending) << 8 ^ UInt64(direction.end.rawValue))
             }
-        case .free, .hello, .parked, .refusing, .closing: break
+        case .free, .proxyHeader, .hello, .head, .parked, .requesting, .refusing, .closing: break
         }
         progress = digest
     }

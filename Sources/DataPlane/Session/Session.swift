@@ -3,8 +3,11 @@ package import Wire
 
 /// Where a session stands.
 package enum Phase: UInt8, BitwiseCopyable, CaseIterable {
-    /// No session: the slot is free. → hello
+    /// No session: the slot is free. → proxyHeader, hello, head, connecting
     case free
+    /// The PROXY protocol header that a trusted peer must begin with is being received. → hello, connecting,
+    /// closing
+    case proxyHeader
     /// The client's hello is being received. → parked, connecting, refusing, closing
     case hello
     /// The hello is whole, and its route cannot be used yet. → connecting, refusing, closing
@@ -14,7 +17,13 @@ package enum Phase: UInt8, BitwiseCopyable, CaseIterable {
     case connecting
     /// Bytes go both ways. → closing
     case relaying
-    /// An alert is on its way, and what the client still sends is read and thrown away. → closing
+    /// The head of the client's HTTP request is being received. → requesting, refusing, closing
+    case head
+    /// The target of an HTTP request is being connected to. → forwarding, refusing, closing
+    case requesting
+    /// One HTTP request goes to its target, and the answer back. → refusing, closing
+    case forwarding
+    /// The last answer is on its way, and what the client still sends is read and thrown away. → closing
     case refusing
     /// Waits for the operations in flight, then closes. → free
     case closing
@@ -22,13 +31,17 @@ package enum Phase: UInt8, BitwiseCopyable, CaseIterable {
     /// Whether a session may go from here to there.
     package func allows(_ next: Phase) -> Bool {
         switch self {
-        case .free: next == .hello
+        case .free: next == .proxyHeader || next == .hello || next == .head || next == .connecting
+        case .proxyHeader: next == .hello || next == .head || next == .connecting || next == .closing
         case .hello: next == .parked || next == .connecting || next == .refusing || next == .closing
         case .parked: next == .connecting || next == .refusing || next == .closing
         case .connecting:
             next == .connecting || next == .parked || next == .relaying || next == .refusing
                 || next == .closing
         case .relaying: next == .closing
+        case .head: next == .requesting || next == .refusing || next == .closing
+        case .requesting: next == .forwarding || next == .refusing || next == .closing
+        case .forwarding: next == .refusing || next == .closing
         case .refusing: next == .closing
         case .closing: next == .free
         }
@@ -45,6 +58,10 @@ package enum Ending: UInt8, BitwiseCopyable, CaseIterable {
     case clientGone
     /// The hello was not whole in time.
     case helloTimeout
+    /// The PROXY protocol header was wrong, or not whole in time.
+    case proxyMalformed, proxyTimeout
+    /// The client that the header names may have no more sessions.
+    case sourceRefused
     /// What came first was plain HTTP, an SSLv2 hello, something else, a hello that is wrong, or one that is
     /// too large.
     case plainHTTP, sslv2, notTLS, malformed, helloTooLarge
@@ -54,6 +71,10 @@ package enum Ending: UInt8, BitwiseCopyable, CaseIterable {
     case unknownName, rejected
     /// A wait for a route ran out, or there were too many that wait.
     case parkTimeout, parkLimit
+    /// A request that was answered with the place where it belongs, for a host that no route knows, that
+    /// breaks a rule or asks for what is not done here, that is too large, or whose head was not whole in
+    /// time.
+    case redirected, notFound, badRequest, requestTooLarge, requestTimeout
     /// No target could be reached.
     case unreachable
     /// A side was reset.
@@ -70,6 +91,9 @@ package enum Ending: UInt8, BitwiseCopyable, CaseIterable {
         case .completed: "completed"
         case .clientGone: "client-gone"
         case .helloTimeout: "hello-timeout"
+        case .proxyMalformed: "malformed-proxy-header"
+        case .proxyTimeout: "proxy-header-timeout"
+        case .sourceRefused: "source-refused"
         case .plainHTTP: "plain-http"
         case .sslv2: "sslv2"
         case .notTLS: "not-tls"
@@ -80,6 +104,11 @@ package enum Ending: UInt8, BitwiseCopyable, CaseIterable {
         case .rejected: "rejected"
         case .parkTimeout: "park-timeout"
         case .parkLimit: "park-limit"
+        case .redirected: "redirected"
+        case .notFound: "not-found"
+        case .badRequest: "bad-request"
+        case .requestTooLarge: "request-too-large"
+        case .requestTimeout: "request-timeout"
         case .unreachable: "unreachable"
         case .clientReset: "client-reset"
         case .originReset: "origin-reset"
@@ -128,25 +157,40 @@ package struct Session: BitwiseCopyable {
     package var target: Int32 = -1
     /// The name, for the log and for a look-up in a later table.
     package var label: LabelIndex = .none
+    /// The address that the client has connected to, as a PROXY protocol header has said; kept until there is
+    /// an origin to tell it to.
+    package var destination: LabelIndex = .none
     /// Neighbours in the list of parked sessions; -1: none.
     package var parkedNext: Int32 = -1
     package var parkedPrevious: Int32 = -1
     /// Progress of the hello.
     package var parser = HelloParser()
+    /// Progress of an HTTP request's head.
+    package var headParser = HTTPRequestHeadParser()
     /// The listener that took the connection.
     package var listener: UInt16 = 0
     /// Operations in flight, over both sockets.
     package var inFlight: UInt8 = 0
     package var phase: Phase = .free
     package var ending: Ending = .none
-    /// How the name was matched; none before, and when no route knows it.
+    /// How the name was matched; none before, when no route knows it, and where there are no routes: on a
+    /// `listen tcp`.
     package var match: RouteMatch.Kind = .none
     /// Application protocols that the hello offers.
     package var applicationProtocols = ApplicationProtocols(rawValue: 0)
+    /// Whether the HTTP request is HEAD: then an answer has no content.
+    package var wantsHeadOnly = false
     /// Sides that were seen to be reset.
     package var broken: Sides = []
     /// Sides to close with a reset.
     package var resets: Sides = []
+
+    /// How much of an HTTP request's content the target has still to get. Kept where other sessions keep the
+    /// targets that they have tried: a request has one target.
+    package var contentBytesLeft: UInt64 {
+        get { tried.bits }
+        set { tried.bits = newValue }
+    }
 
     /// A free slot's content.
     package init() {}
