@@ -44,6 +44,19 @@ static inline int clinux_socket(int family) {
     return (int)CLINUX_RESULT(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
+/// A socket for datagrams whose sends wait at most so many seconds.
+static inline int clinux_datagram_socket(int family, int seconds) {
+    int descriptor = (int)CLINUX_RESULT(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    struct timeval limit = {.tv_sec = seconds};
+    if (descriptor >= 0) setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    return descriptor;
+}
+
+static inline long clinux_send_to(
+    int descriptor, const void *bytes, size_t count, const void *address, socklen_t length) {
+    return CLINUX_RESULT(sendto(descriptor, bytes, count, MSG_NOSIGNAL, address, length));
+}
+
 static inline int clinux_bind(int descriptor, const void *address, socklen_t length) {
     return (int)CLINUX_RESULT(bind(descriptor, address, length));
 }
