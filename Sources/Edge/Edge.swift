@@ -26,6 +26,11 @@ package struct Edge: ~Copyable {
     let inbox: EdgeInbox
     /// Set once there is nothing more to serve: the process ends with it.
     var exitStatus: Int32?
+    /// Who started this process and watches it.
+    let serviceManager = ServiceManager()
+    var watchdog: Watchdog?
+    /// What it opened before the start.
+    var activationSockets: [ActivationSocket] = []
     var reloads = 0
     var failedReloads = 0
 
@@ -36,9 +41,16 @@ package struct Edge: ~Copyable {
         let loaded = try LoadedConfiguration.load(configurationPath, seed: seed)
         let descriptors = (try? raiseDescriptorLimit()) ?? 1024
         let limits = Limits(loaded.configuration, processors: processorCount(), descriptorsMax: descriptors)
+        guard limits.hasRoom else {
+            throw InvalidConfiguration(
+                text: "\(configurationPath): error: the edge cannot start: this process may have "
+                    + "\(descriptors) descriptors only, which leaves none for connections; "
+                    + "raise LimitNOFILE= in the unit, or ulimit -n")
+        }
         let log = try Self.naming("the log", of: configurationPath) { () throws(Errno) in
             let log = try Log()
-            try log.apply(loaded.configuration.log)
+            let user = loaded.configuration.user.flatMap { try? SystemUser(named: $0) }
+            try log.apply(loaded.configuration.log, newFilesOwner: user)
             return log
         }
         let signals = try Self.naming("the signals", of: configurationPath) { () throws(Errno) in
@@ -84,27 +96,20 @@ package struct Edge: ~Copyable {
 
     /// Serves until a signal says to end; the exit status.
     package mutating func run() throws(InvalidConfiguration) -> Int32 {
+        activationSockets = ActivationSocket.take()
+        closeStrangers()
         let opened = try openListeners(current.configuration.listeners)
         // Of the start: a reload does not move it.
         let pidfile = current.configuration.pidfilePath
         if let pidfile {
             try Self.naming("pidfile \(pidfile)", of: path) { () throws(Errno) in
-                try writeFileAtomically(pidfile, Array("\(processIdentifier())\n".utf8))
+                try writePidfile(pidfile)
             }
         }
         // A start that fails leaves no file that names a process which is not there.
-        defer { if let pidfile { removeFile(pidfile) } }
+        defer { if let pidfile { removePidfile(pidfile) } }
 
-        // Before the first thread is started: "no new privileges" is a property of each (prctl(2)).
-        if let user = current.configuration.user {
-            do throws(Errno) {
-                try becomeUser(user)
-            } catch {
-                let reason = error == .noEntry ? "there is no such user" : "\(error)"
-                throw InvalidConfiguration(
-                    text: "\(path): error: the edge cannot start: user \(user): \(reason)")
-            }
-        }
+        try dropPrivileges()
         let inputOutput = try chooseInputOutput()
         do throws(Errno) {
             try log.start()
@@ -118,6 +123,8 @@ package struct Edge: ~Copyable {
         defer { log.flush() }
         guard waitForWorkers(workers.map(\.links.mailbox.sentCountNow)) else { return 1 }
         log.write(.info, "ready \(summary(of: current))")
+        watchdog = Watchdog(periodMicroseconds: serviceManager.watchdogMicroseconds)
+        tellReady(hasFailed: false)
         return serve()
     }
 
@@ -211,7 +218,9 @@ package struct Edge: ~Copyable {
 
     /// The next signal, or nil after a time or when the inbox had something, which is done then.
     private mutating func nextSignal(waitingMilliseconds: Int32) -> Signal? {
-        let signal = signals.next(waitingMilliseconds: waitingMilliseconds, or: inbox.event)
+        let signal = signals.next(
+            waitingMilliseconds: watchdogMilliseconds(atMost: waitingMilliseconds), or: inbox.event)
+        feedWatchdog()
         for task in inbox.take() { task(&self) }
         return signal
     }
@@ -221,6 +230,7 @@ package struct Edge: ~Copyable {
     private mutating func drain() {
         let milliseconds = current.configuration.timeouts.drainMilliseconds
         log.write(.info, "draining sessions=\(sessionCount) for at most \(milliseconds)ms")
+        serviceManager.tell(.stopping, .status("draining \(sessionCount) sessions"))
         for worker in workers {
             worker.links.mailbox.send(.drain(nanoseconds: UInt64(milliseconds) * 1_000_000))
         }
@@ -233,6 +243,7 @@ package struct Edge: ~Copyable {
     }
 
     private mutating func stop(_ reason: String) {
+        serviceManager.tell(.stopping, .status(reason))
         for worker in workers { worker.links.mailbox.send(.stop) }
         var waits = 0
         while !workers.allSatisfy(\.isFinished), waits < 100 {

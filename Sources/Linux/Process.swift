@@ -9,12 +9,6 @@ package func processorCount() -> Int { max(1, Int(clinux_processor_count())) }
 /// Raises the soft limit of open descriptors to the hard one, and returns it.
 package func raiseDescriptorLimit() throws(Errno) -> Int { try check(clinux_raise_descriptor_limit()) }
 
-/// Becomes another user for good, without the right to become anybody else. ENOENT: there is no such user.
-package func becomeUser(_ name: String) throws(Errno) {
-    // SAFETY: the string ends in NUL for the time of the call.
-    try check(unsafe clinux_become_user(name))
-}
-
 /// Random bits from the kernel.
 package func randomBits() -> UInt64 {
     var bits: UInt64 = 0

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -150,6 +151,22 @@ static inline int clinux_wait_writable(int descriptor, int milliseconds) {
 
 int clinux_replace_descriptor(int descriptor, int other);
 
+/// Makes an inherited descriptor one of ours: it does not block, and is closed where another program begins.
+static inline int clinux_adopt(int descriptor) {
+    int flags = (int)CLINUX_RESULT(fcntl(descriptor, F_GETFL));
+    if (flags < 0) return flags;
+    if (fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
+    return (int)CLINUX_RESULT(fcntl(descriptor, F_SETFD, FD_CLOEXEC));
+}
+
+/// An option whose value is an int, or -errno.
+static inline int clinux_get_option(int descriptor, int level, int option) {
+    int value = 0;
+    socklen_t length = sizeof value;
+    int result = (int)CLINUX_RESULT(getsockopt(descriptor, level, option, &value, &length));
+    return result < 0 ? result : value;
+}
+
 static inline int clinux_duplicate_descriptor(int descriptor) {
     return (int)CLINUX_RESULT(fcntl(descriptor, F_DUPFD_CLOEXEC, 3));
 }
@@ -257,8 +274,26 @@ static inline long clinux_raise_descriptor_limit(void) {
     return limit.rlim_cur > INT32_MAX ? INT32_MAX : (long)limit.rlim_cur;
 }
 
-/// Becomes another user for good: its groups, its group, its identity, and no new privileges.
-int clinux_become_user(const char *name);
+/// A user's numbers; -ENOENT: there is none of that name.
+int clinux_find_user(const char *name, uid_t *user, gid_t *group);
+
+/// Gives a process the groups, the group and the identity of a user, for good. Capabilities that it may have stay
+/// permitted (PR_SET_KEEPCAPS); clinux_keep_capability says which.
+int clinux_become_user(const char *name, uid_t user, gid_t group);
+
+/// Gives up every capability but one, also for programs that are started later; that one, if the process has it, passes on
+/// to them. And no program that it starts gains more than it has itself.
+int clinux_keep_capability(int capability);
+
+/// Hides the process's memory from debuggers of its own user, and from core files.
+static inline int clinux_hide_memory(void) { return (int)CLINUX_RESULT(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)); }
+
+static inline int clinux_change_owner(int descriptor, uid_t user, gid_t group) {
+    return (int)CLINUX_RESULT(fchown(descriptor, user, group));
+}
+
+/// Installs the filter of system calls for all threads; 1: it is new, 0: it was there already.
+int clinux_install_filter(void);
 
 static inline int clinux_set_thread_name(const char *name) {
     return (int)CLINUX_RESULT(prctl(PR_SET_NAME, name, 0, 0, 0));
