@@ -50,11 +50,9 @@ int clinux_keep_capability(int capability) {
         if (other != capability) prctl(PR_CAPBSET_DROP, other, 0, 0, 0);
     }
     uint32_t kept = sets[0].permitted & 1u << capability;
-    for (int half = 0; half < 2; half++) {
-        uint32_t set = half == 0 ? kept : 0;
-        sets[half] = (struct __user_cap_data_struct){.effective = set, .permitted = set, .inheritable = set};
-    }
-    if (syscall(SYS_capset, &header, sets) < 0) return -errno;
+    struct __user_cap_data_struct wanted[2] = {{.effective = kept, .permitted = kept, .inheritable = kept}};
+    // Not asked for what is so already: the service manager's filter may forbid the call.
+    if (memcmp(sets, wanted, sizeof sets) != 0 && syscall(SYS_capset, &header, wanted) < 0) return -errno;
     if (kept != 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) < 0) return -errno;
     return (int)CLINUX_RESULT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
