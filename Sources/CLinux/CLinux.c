@@ -41,14 +41,16 @@ int clinux_become_user(const char *name, uid_t user, gid_t group) {
     return (int)CLINUX_RESULT(setresuid(user, user, user));
 }
 
+void clinux_bound_capabilities(int capability) {
+    for (int other = 0; other < 64; other++) {
+        if (other != capability) prctl(PR_CAPBSET_DROP, other, 0, 0, 0);
+    }
+}
+
 int clinux_keep_capability(int capability) {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct sets[2];
     if (syscall(SYS_capget, &header, sets) < 0) return -errno;
-    // The bounding set, as far as one may: EPERM without CAP_SETPCAP, EINVAL behind the last one.
-    for (int other = 0; other < 64; other++) {
-        if (other != capability) prctl(PR_CAPBSET_DROP, other, 0, 0, 0);
-    }
     uint32_t kept = sets[0].permitted & 1u << capability;
     struct __user_cap_data_struct wanted[2] = {{.effective = kept, .permitted = kept, .inheritable = kept}};
     // Not asked for what is so already: the service manager's filter may forbid the call.

@@ -10,8 +10,8 @@ package struct Limits: Equatable, Sendable {
     package var pipesPerWorker: Int
     /// Every descriptor's number is below this.
     package var descriptorsMax: Int
-    /// Whether each worker can have a session at all. One that could not would still own a part of each port's
-    /// queue, and let clients wait there.
+    /// Whether each worker can have a session at all. One that could not would still own a part of each
+    /// port's queue, and let clients wait there.
     package var hasRoom: Bool
     /// What the operator should know: a limit that had to be lowered.
     package var warnings: [String] = []

@@ -29,6 +29,7 @@ package enum Privileges {
     /// bind ports below 1024, so that a reload may open some. Programs that it starts keep that, and gain
     /// nothing.
     package static func become(_ user: SystemUser) throws(Errno) {
+        clinux_bound_capabilities(CAP_NET_BIND_SERVICE)
         if !user.isCurrent {
             // SAFETY: the string ends in NUL for the time of the call.
             try check(unsafe clinux_become_user(user.name, user.userNumber, user.groupNumber))

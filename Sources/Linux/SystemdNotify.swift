@@ -19,7 +19,9 @@ package struct ServiceManager: Sendable {
 
     private static func address(_ name: String) -> SocketAddress? {
         let bytes = Array(name.utf8)
-        guard bytes.count > 1, bytes.count <= SocketAddress.pathBytesMax, !bytes.contains(0) else { return nil }
+        guard bytes.count > 1, bytes.count <= SocketAddress.pathBytesMax, !bytes.contains(0) else {
+            return nil
+        }
         // SAFETY: a span of bytes is one of raw bytes; it lives for the call.
         switch bytes[0] {
         case UInt8(ascii: "/"): return unsafe SocketAddress(path: bytes.span.bytes)
@@ -83,7 +85,9 @@ package struct ServiceManager: Sendable {
     /// Variables that were meant for this process by its number and mean nothing, or something wrong, to a
     /// program that it starts in its own place. NOTIFY_SOCKET and WATCHDOG_USEC go on: without WATCHDOG_PID
     /// the watchdog is for whoever reads it.
-    package static let variablesOfThisProcess = ["WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"]
+    package static let variablesOfThisProcess = [
+        "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES",
+    ]
 }
 
 /// A variable of the environment, or nil when there is none. For the time before the first thread is started.

@@ -54,5 +54,32 @@ extension EndToEnd {
             #expect(confined.contains("Seccomp:\t2\n"))
             #expect(confined.contains("NoNewPrivs:\t1\n"))
         }
+
+        /// Every word that the grammar knows stands in the manual; the words are read off its sources.
+        @Test(arguments: [
+            ("switchyard.conf.5", "Configuration/ConfigurationDirective.swift", "case "),
+            ("switchyard.routes.5", "Compiler/RouteParser+Options.swift", "case \""),
+        ])
+        func theManualKnowsEveryWord(_ page: String, source: String, prefix: String) throws {
+            let manual = try String(contentsOfFile: Repository.path("man/\(page)"), encoding: .utf8)
+            let text = try String(
+                contentsOfFile: Repository.path("Sources/Routes/\(source)"), encoding: .utf8)
+            let words = text.split(separator: "\n").compactMap { line -> Substring? in
+                let line = line.drop { $0 == " " }
+                guard line.hasPrefix(prefix) else { return nil }
+                return line.dropFirst(prefix.count).prefix { $0.isLetter || $0 == "-" }
+            }
+            try #require(!words.isEmpty)
+            for word in words {
+                #expect(manual.contains(word.replacingOccurrences(of: "-", with: "\\-")), "\(word)")
+            }
+        }
+
+        @Test func theManualIsLaidOutWithoutAWarning() throws {
+            for page in ["switchyard.8", "switchyard.conf.5", "switchyard.routes.5"] {
+                let result = try run("man", ["--warnings", "-l", Repository.path("man/\(page)")])
+                #expect(result.succeeded && result.errors.isEmpty, "\(result.errors)")
+            }
+        }
     }
 }

@@ -281,6 +281,10 @@ int clinux_find_user(const char *name, uid_t *user, gid_t *group);
 /// permitted (PR_SET_KEEPCAPS); clinux_keep_capability says which.
 int clinux_become_user(const char *name, uid_t user, gid_t group);
 
+/// Takes every capability but one out of the bounding set, as far as one may: that takes CAP_SETPCAP, which is gone with
+/// the user's change.
+void clinux_bound_capabilities(int capability);
+
 /// Gives up every capability but one, also for programs that are started later; that one, if the process has it, passes on
 /// to them. And no program that it starts gains more than it has itself.
 int clinux_keep_capability(int capability);
