@@ -4,9 +4,17 @@ SWIFT ?= swift
 BUILD := .build/release
 SOURCES := Package.swift Sources Tests Benchmarks
 PORT := 8443
+DESTDIR ?=
+PREFIX ?= /usr
+ETC ?= /etc
+UNITS ?= $(PREFIX)/lib/systemd/system
+SHARE = $(DESTDIR)$(PREFIX)/share
+# What is installed if it was built: the edge, and the operator's command.
+PROGRAMS = $(notdir $(wildcard $(BUILD)/switchyard $(BUILD)/yard))
+MANUALS = $(wildcard man/*.5 man/*.8 man/*.1)
 
 .DEFAULT_GOAL := build
-.PHONY: build run test bench bench-quick fuzz format check-format setup clean help
+.PHONY: build install uninstall deb test-deb run test bench bench-quick fuzz format check-format setup clean help
 
 build: ## build the edge: .build/release/switchyard
 	$(SWIFT) build -c release --product switchyard
@@ -33,6 +41,40 @@ bench-quick: ## a little of everything in 3 minutes; what it writes is in Benchm
 fuzz: ## fuzz every parser under libFuzzer, FOR seconds each (60); what it finds is in .build/fuzz/findings
 	@scripts/setup run
 	scripts/fuzz $(or $(FOR),60)
+
+install: $(if $(BUILT),,build) ## put it where Debian expects it (DESTDIR=... PREFIX=/usr); a configuration that is there stays
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(UNITS) $(DESTDIR)$(ETC)/switchyard/routes.d $(SHARE)/doc/switchyard
+	install -m 755 $(addprefix $(BUILD)/,$(PROGRAMS)) $(DESTDIR)$(PREFIX)/bin
+	for unit in systemd/*.service systemd/*.socket; do \
+	    sed 's|/usr/bin/|$(PREFIX)/bin/|' $$unit > $(DESTDIR)$(UNITS)/$${unit##*/}; done
+	for page in $(MANUALS); do \
+	    install -D -m 644 $$page $(SHARE)/man/man$${page##*.}/$${page##*/}; done
+	install -D -m 644 completions/switchyard.bash $(SHARE)/bash-completion/completions/switchyard
+	install -D -m 644 completions/_switchyard $(SHARE)/zsh/vendor-completions/_switchyard
+	install -D -m 644 completions/switchyard.fish $(SHARE)/fish/vendor_completions.d/switchyard.fish
+	install -D -m 644 packaging/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/switchyard.conf
+	install -D -m 644 packaging/logrotate $(DESTDIR)$(ETC)/logrotate.d/switchyard
+	test -e $(DESTDIR)$(ETC)/switchyard/switchyard.conf || \
+	    install -m 644 conf/switchyard.conf $(DESTDIR)$(ETC)/switchyard/switchyard.conf
+	test -e $(DESTDIR)$(ETC)/switchyard/routes.d/example.routes.disabled || \
+	    install -m 644 conf/routes.d/example.routes $(DESTDIR)$(ETC)/switchyard/routes.d/example.routes.disabled
+	install -m 644 README.md $(wildcard docs/from-haproxy.md) $(SHARE)/doc/switchyard
+	install -m 644 LICENSE $(SHARE)/doc/switchyard/copyright
+
+uninstall: ## remove what `make install` put there, but for the configuration
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,switchyard yard)
+	rm -f $(addprefix $(DESTDIR)$(UNITS)/,$(notdir $(wildcard systemd/*.service systemd/*.socket)))
+	for page in $(MANUALS); do rm -f $(SHARE)/man/man$${page##*.}/$${page##*/}; done
+	rm -f $(SHARE)/bash-completion/completions/switchyard $(SHARE)/zsh/vendor-completions/_switchyard
+	rm -f $(SHARE)/fish/vendor_completions.d/switchyard.fish
+	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/switchyard.conf $(DESTDIR)$(ETC)/logrotate.d/switchyard
+	rm -rf $(SHARE)/doc/switchyard
+
+deb: build ## a Debian package: .build/deb/switchyard_VERSION_ARCHITECTURE.deb
+	packaging/build-deb .build/deb
+
+test-deb: deb ## install, start, reload, remove and purge that package in a root of its own (root rights; 2 minutes, later less)
+	packaging/test-deb .build/deb/*.deb
 
 format: ## lay the Swift sources out, long comments included
 	scripts/wrap-comments 110 $$(git ls-files '*.swift')

@@ -3,6 +3,8 @@
 
 #include "CLinux.h"
 
+#include <sys/syscall.h>
+
 int clinux_accept(int listener) {
     return (int)CLINUX_RESULT(accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
 }
@@ -23,14 +25,37 @@ int clinux_processor_count(void) {
     return CPU_COUNT(&set);
 }
 
-int clinux_become_user(const char *name) {
+int clinux_find_user(const char *name, uid_t *user, gid_t *group) {
     errno = 0;
-    struct passwd *user = getpwnam(name);
-    if (user == NULL) return errno == 0 ? -ENOENT : -errno;
-    if (geteuid() == user->pw_uid) return 0;
-    if (initgroups(name, user->pw_gid) < 0) return -errno;
-    if (setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0) return -errno;
-    if (setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0) return -errno;
+    struct passwd *found = getpwnam(name);
+    if (found == NULL) return errno == 0 ? -ENOENT : -errno;
+    *user = found->pw_uid;
+    *group = found->pw_gid;
+    return 0;
+}
+
+int clinux_become_user(const char *name, uid_t user, gid_t group) {
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0) return -errno;
+    if (initgroups(name, group) < 0) return -errno;
+    if (setresgid(group, group, group) < 0) return -errno;
+    return (int)CLINUX_RESULT(setresuid(user, user, user));
+}
+
+void clinux_bound_capabilities(int capability) {
+    for (int other = 0; other < 64; other++) {
+        if (other != capability) prctl(PR_CAPBSET_DROP, other, 0, 0, 0);
+    }
+}
+
+int clinux_keep_capability(int capability) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[2];
+    if (syscall(SYS_capget, &header, sets) < 0) return -errno;
+    uint32_t kept = sets[0].permitted & 1u << capability;
+    struct __user_cap_data_struct wanted[2] = {{.effective = kept, .permitted = kept, .inheritable = kept}};
+    // Not asked for what is so already: the service manager's filter may forbid the call.
+    if (memcmp(sets, wanted, sizeof sets) != 0 && syscall(SYS_capset, &header, wanted) < 0) return -errno;
+    if (kept != 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) < 0) return -errno;
     return (int)CLINUX_RESULT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 

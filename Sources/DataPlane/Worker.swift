@@ -250,6 +250,7 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         case .stop:
             closeListeners()
             state = .draining(untilNanoseconds: 0)
+        case .ping: break
         }
     }
 

@@ -14,6 +14,9 @@ extension Edge {
     /// get the new table and settings, new listeners are opened and those that are gone are closed. Sessions
     /// are not touched.
     mutating func reload() {
+        serviceManager.tell(.reloading, .status("reloading"))
+        let failuresBefore = failedReloads
+        defer { tellReady(hasFailed: failedReloads > failuresBefore) }
         do throws(InvalidConfiguration) {
             let next = try LoadedConfiguration.load(path, seed: seed)
             let changes = ListenerChanges(from: current.configuration, to: next.configuration)
@@ -77,6 +80,7 @@ extension Edge {
         if old.workers != new.workers { fixed.append("workers") }
         if old.inputOutput != new.inputOutput { fixed.append("io") }
         if old.user != new.user { fixed.append("user") }
+        if old.hasSandbox != new.hasSandbox { fixed.append("sandbox") }
         if old.pidfilePath != new.pidfilePath { fixed.append("pidfile") }
         if old.limits.connections != new.limits.connections { fixed.append("limit connections") }
         if old.timeouts.userMilliseconds != new.timeouts.userMilliseconds { fixed.append("timeout user") }
@@ -115,11 +119,16 @@ extension Edge {
             do throws(Errno) {
                 // Two processes of one user may share a port by SO_REUSEPORT: an edge started twice by
                 // mistake would take half of the connections and nobody would know why.
-                try checkUnused(SocketAddress(listener.endpoint))
+                let address = SocketAddress(listener.endpoint)
+                let shared = activationSocket(for: address)
+                if shared == nil { try checkUnused(address) }
                 for _ in 0..<limits.workers {
-                    descriptors.append(
-                        try listen(
-                            on: SocketAddress(listener.endpoint), userTimeoutMilliseconds: userMilliseconds))
+                    if let shared {
+                        descriptors.append(try shared.share(userTimeoutMilliseconds: userMilliseconds))
+                    } else {
+                        descriptors.append(
+                            try listen(on: address, userTimeoutMilliseconds: userMilliseconds))
+                    }
                 }
             } catch {
                 for descriptor in descriptors + opened.flatMap(\.descriptors) { closeDescriptor(descriptor) }

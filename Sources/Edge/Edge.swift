@@ -2,7 +2,8 @@ import DataPlane
 import Linux
 import Routes
 
-/// The edge process: reads the configuration, starts the workers, and then waits for signals.
+/// The edge process: reads the configuration, starts the workers, and then waits for signals, and for what
+/// other threads ask through its ``EdgeInbox``.
 ///
 /// It runs on the main thread, which carries no traffic. Whatever it does, files that are slow to read or a
 /// table that takes a second to compile, the workers go on.
@@ -21,6 +22,15 @@ package struct Edge: ~Copyable {
     private let sources: SourceCounters
     private let parkedSources: SourceCounters
     let signals: SignalReader
+    /// What other threads ask this one to do.
+    let inbox: EdgeInbox
+    /// Set once there is nothing more to serve: the process ends with it.
+    var exitStatus: Int32?
+    /// Who started this process and watches it.
+    let serviceManager = ServiceManager()
+    var watchdog: Watchdog?
+    /// What it opened before the start.
+    var activationSockets: [ActivationSocket] = []
     var reloads = 0
     var failedReloads = 0
 
@@ -31,16 +41,27 @@ package struct Edge: ~Copyable {
         let loaded = try LoadedConfiguration.load(configurationPath, seed: seed)
         let descriptors = (try? raiseDescriptorLimit()) ?? 1024
         let limits = Limits(loaded.configuration, processors: processorCount(), descriptorsMax: descriptors)
+        guard limits.hasRoom else {
+            throw InvalidConfiguration(
+                text: "\(configurationPath): error: the edge cannot start: this process may have "
+                    + "\(descriptors) descriptors only, which leaves none for connections; "
+                    + "raise LimitNOFILE= in the unit, or ulimit -n")
+        }
         let log = try Self.naming("the log", of: configurationPath) { () throws(Errno) in
             let log = try Log()
-            try log.apply(loaded.configuration.log)
+            let user = loaded.configuration.user.flatMap { try? SystemUser(named: $0) }
+            try log.apply(loaded.configuration.log, newFilesOwner: user)
             return log
         }
         let signals = try Self.naming("the signals", of: configurationPath) { () throws(Errno) in
             try SignalReader()
         }
+        let inbox = try Self.naming("the inbox", of: configurationPath) { () throws(Errno) in
+            try EdgeInbox()
+        }
         self.init(
-            path: configurationPath, log: log, seed: seed, current: loaded, limits: limits, signals: signals)
+            path: configurationPath, log: log, seed: seed, current: loaded, limits: limits, signals: signals,
+            inbox: inbox)
     }
 
     /// Does a part of the start; a failure says which.
@@ -56,7 +77,7 @@ package struct Edge: ~Copyable {
 
     private init(
         path: String, log: Log, seed: HashSeed, current: LoadedConfiguration, limits: Limits,
-        signals: consuming SignalReader
+        signals: consuming SignalReader, inbox: EdgeInbox
     ) {
         self.path = path
         self.log = log
@@ -64,6 +85,7 @@ package struct Edge: ~Copyable {
         self.current = current
         self.limits = limits
         self.signals = signals
+        self.inbox = inbox
         let sessionsMax = limits.sessionsPerWorker * limits.workers
         sources = SourceCounters(connectionsMax: sessionsMax, keys: (randomBits(), randomBits()))
         // Not by `limit parked` alone, which may ask for more than there can be sessions.
@@ -74,27 +96,20 @@ package struct Edge: ~Copyable {
 
     /// Serves until a signal says to end; the exit status.
     package mutating func run() throws(InvalidConfiguration) -> Int32 {
+        activationSockets = ActivationSocket.take()
+        closeStrangers()
         let opened = try openListeners(current.configuration.listeners)
         // Of the start: a reload does not move it.
         let pidfile = current.configuration.pidfilePath
         if let pidfile {
             try Self.naming("pidfile \(pidfile)", of: path) { () throws(Errno) in
-                try writeFileAtomically(pidfile, Array("\(processIdentifier())\n".utf8))
+                try writePidfile(pidfile)
             }
         }
         // A start that fails leaves no file that names a process which is not there.
-        defer { if let pidfile { removeFile(pidfile) } }
+        defer { if let pidfile { removePidfile(pidfile) } }
 
-        // Before the first thread is started: "no new privileges" is a property of each (prctl(2)).
-        if let user = current.configuration.user {
-            do throws(Errno) {
-                try becomeUser(user)
-            } catch {
-                let reason = error == .noEntry ? "there is no such user" : "\(error)"
-                throw InvalidConfiguration(
-                    text: "\(path): error: the edge cannot start: user \(user): \(reason)")
-            }
-        }
+        try dropPrivileges()
         let inputOutput = try chooseInputOutput()
         do throws(Errno) {
             try log.start()
@@ -108,6 +123,8 @@ package struct Edge: ~Copyable {
         defer { log.flush() }
         guard waitForWorkers(workers.map(\.links.mailbox.sentCountNow)) else { return 1 }
         log.write(.info, "ready \(summary(of: current))")
+        watchdog = Watchdog(periodMicroseconds: serviceManager.watchdogMicroseconds)
+        tellReady(hasFailed: false)
         return serve()
     }
 
@@ -180,11 +197,12 @@ package struct Edge: ~Copyable {
         }
     }
 
-    // MARK: Signals
+    // MARK: Signals and requests
 
+    /// Does what signals say and other threads ask, until that ends the edge.
     private mutating func serve() -> Int32 {
         while true {
-            switch signals.next(waitingMilliseconds: -1) {
+            switch nextSignal(waitingMilliseconds: -1) {
             case .hangUp: reload()
             case .terminate:
                 drain()
@@ -194,7 +212,17 @@ package struct Edge: ~Copyable {
                 return 0
             case nil: break
             }
+            if let exitStatus { return exitStatus }
         }
+    }
+
+    /// The next signal, or nil after a time or when the inbox had something, which is done then.
+    private mutating func nextSignal(waitingMilliseconds: Int32) -> Signal? {
+        let signal = signals.next(
+            waitingMilliseconds: watchdogMilliseconds(atMost: waitingMilliseconds), or: inbox.event)
+        feedWatchdog()
+        for task in inbox.take() { task(&self) }
+        return signal
     }
 
     /// Closes the listeners, and waits for the sessions to end, up to the drain timeout. SIGINT or a second
@@ -202,11 +230,12 @@ package struct Edge: ~Copyable {
     private mutating func drain() {
         let milliseconds = current.configuration.timeouts.drainMilliseconds
         log.write(.info, "draining sessions=\(sessionCount) for at most \(milliseconds)ms")
+        serviceManager.tell(.stopping, .status("draining \(sessionCount) sessions"))
         for worker in workers {
             worker.links.mailbox.send(.drain(nanoseconds: UInt64(milliseconds) * 1_000_000))
         }
         while !workers.allSatisfy(\.isFinished) {
-            guard let signal = signals.next(waitingMilliseconds: 20), signal != .hangUp else { continue }
+            guard let signal = nextSignal(waitingMilliseconds: 20), signal != .hangUp else { continue }
             stop("stopped while draining")
             return
         }
@@ -214,10 +243,11 @@ package struct Edge: ~Copyable {
     }
 
     private mutating func stop(_ reason: String) {
+        serviceManager.tell(.stopping, .status(reason))
         for worker in workers { worker.links.mailbox.send(.stop) }
         var waits = 0
         while !workers.allSatisfy(\.isFinished), waits < 100 {
-            _ = signals.next(waitingMilliseconds: 20)
+            _ = nextSignal(waitingMilliseconds: 20)
             waits += 1
         }
         log.write(.info, "\(reason) \(counts)")

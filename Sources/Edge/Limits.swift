@@ -10,6 +10,9 @@ package struct Limits: Equatable, Sendable {
     package var pipesPerWorker: Int
     /// Every descriptor's number is below this.
     package var descriptorsMax: Int
+    /// Whether each worker can have a session at all. One that could not would still own a part of each
+    /// port's queue, and let clients wait there.
+    package var hasRoom: Bool
     /// What the operator should know: a limit that had to be lowered.
     package var warnings: [String] = []
 
@@ -39,6 +42,7 @@ package struct Limits: Equatable, Sendable {
         let possible =
             perWorker * Self.sessionsPerPipe
             / (Self.descriptorsPerSession * Self.sessionsPerPipe + Self.descriptorsPerPipe)
+        hasRoom = possible >= 1
         sessionsPerWorker = max(1, min(wanted, possible))
         pipesPerWorker = min(Self.pipesPerWorkerMax, max(1, sessionsPerWorker / Self.sessionsPerPipe))
         if possible < wanted {

@@ -54,12 +54,17 @@ final class Log: Sendable {
     func add(_ ring: LogRing) { rings.withLock { $0.append(ring) } }
 
     /// Goes by new settings: a file is opened anew, which is how log rotation works. On failure all stays as
-    /// it was.
-    func apply(_ settings: LogSettings) throws(Errno) {
+    /// it was. A file that this makes belongs to `owner`: the user that the process is to become.
+    func apply(_ settings: LogSettings, newFilesOwner owner: SystemUser? = nil) throws(Errno) {
         level.withLock { $0 = settings.level }
         switch settings.destination {
         case .standardError: try replaceDescriptor(descriptor, with: try duplicateDescriptor(2))
-        case .file(let path): try replaceDescriptor(descriptor, with: try openForAppending(path))
+        case .file(let path):
+            if let owner, !owner.isCurrent {
+                try replaceDescriptor(descriptor, with: try openForAppending(path, newFilesOwner: owner))
+            } else {
+                try replaceDescriptor(descriptor, with: try openForAppending(path))
+            }
         }
     }
 

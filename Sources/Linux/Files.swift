@@ -28,12 +28,18 @@ package func readFile(_ path: String, bytesMax: Int = 1 << 31) throws(Errno) -> 
     return bytes
 }
 
-/// Writes a file in one step: whoever reads it sees the old content or the new one, also after a crash.
-package func writeFileAtomically(_ path: String, _ bytes: [UInt8]) throws(Errno) {
+/// Writes a file in one step: whoever reads it sees the old content or the new one, also after a crash. It
+/// belongs to `owner`, if one is given.
+package func writeFileAtomically(
+    _ path: String, _ bytes: [UInt8], owner: SystemUser? = nil
+) throws(Errno) {
     let temporary = path + ".new"
-    let descriptor = try openFile(temporary, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644)
+    // What a crash left, or a link that somebody put there.
+    removeFile(temporary)
+    let descriptor = try openFile(temporary, O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
     do throws(Errno) {
         defer { _ = clinux_close(descriptor) }
+        if let owner { try giveDescriptor(descriptor, to: owner) }
         try writeAll(descriptor, bytes)
         try check(clinux_fsync(descriptor))
     } catch {
@@ -61,16 +67,41 @@ package func writeAll(_ descriptor: Int32, _ bytes: [UInt8]) throws(Errno) {
     }
 }
 
-/// Removes a file; it is no error if there is none.
-package func removeFile(_ path: String) {
+/// Writes a file that exists, in its place: for one whose folder cannot be written to.
+package func overwriteFile(_ path: String, _ bytes: [UInt8]) throws(Errno) {
+    let descriptor = try openFile(path, O_WRONLY | O_TRUNC | O_NOFOLLOW, mode: 0)
+    defer { _ = clinux_close(descriptor) }
+    try writeAll(descriptor, bytes)
+}
+
+/// Removes a file; it is no error if there is none. False: it is still there.
+@discardableResult
+package func removeFile(_ path: String) -> Bool {
     // SAFETY: the string ends in NUL for the time of the call.
-    unsafe _ = clinux_unlink(path)
+    let result = unsafe clinux_unlink(path)
+    return result == 0 || result == -ENOENT
 }
 
 /// Opens a file to append to, made if need be, readable by its owner and group. A FIFO that nobody reads is
 /// ENXIO and not a wait; whoever writes to one that is full has to wait for it.
 package func openForAppending(_ path: String) throws(Errno) -> Int32 {
     try openFile(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK, mode: 0o640)
+}
+
+/// As ``openForAppending(_:)``; a file that this makes belongs to `owner`. One that is there is left to whom
+/// it belongs: it may be a link that leads to anything.
+package func openForAppending(_ path: String, newFilesOwner owner: SystemUser) throws(Errno) -> Int32 {
+    do throws(Errno) {
+        let descriptor = try openFile(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NONBLOCK, mode: 0o640)
+        try giveDescriptor(descriptor, to: owner)
+        return descriptor
+    } catch {
+        return try openForAppending(path)
+    }
+}
+
+private func giveDescriptor(_ descriptor: Int32, to owner: SystemUser) throws(Errno) {
+    try check(clinux_change_owner(descriptor, owner.userNumber, owner.groupNumber))
 }
 
 private func openFile(_ path: String, _ flags: Int32, mode: mode_t) throws(Errno) -> Int32 {

@@ -9,12 +9,6 @@ package func processorCount() -> Int { max(1, Int(clinux_processor_count())) }
 /// Raises the soft limit of open descriptors to the hard one, and returns it.
 package func raiseDescriptorLimit() throws(Errno) -> Int { try check(clinux_raise_descriptor_limit()) }
 
-/// Becomes another user for good, without the right to become anybody else. ENOENT: there is no such user.
-package func becomeUser(_ name: String) throws(Errno) {
-    // SAFETY: the string ends in NUL for the time of the call.
-    try check(unsafe clinux_become_user(name))
-}
-
 /// Random bits from the kernel.
 package func randomBits() -> UInt64 {
     var bits: UInt64 = 0
@@ -61,9 +55,10 @@ package struct SignalReader: ~Copyable {
 
     deinit { _ = clinux_close(descriptor) }
 
-    /// The next signal, or nil when none has come within so many milliseconds (-1: no limit).
-    package func next(waitingMilliseconds: Int32) -> Signal? {
-        _ = clinux_wait_readable(descriptor, waitingMilliseconds)
+    /// The next signal, or nil when none has come within so many milliseconds (-1: no limit), or when `event`
+    /// was signalled meanwhile.
+    package func next(waitingMilliseconds: Int32, or event: EventDescriptor) -> Signal? {
+        _ = clinux_wait_readable_either(descriptor, event.descriptor, waitingMilliseconds)
         let number = clinux_read_signal(descriptor)
         return Signal.allCases.first { $0.number == number }
     }

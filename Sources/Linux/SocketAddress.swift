@@ -59,6 +59,22 @@ package struct SocketAddress: BitwiseCopyable, Sendable {
         }
     }
 
+    /// A unix socket of the abstract kind; its name, at most ``pathBytesMax`` bytes, comes after a NUL, and
+    /// the length tells where it ends.
+    package init(abstractName name: RawSpan) {
+        self.init()
+        precondition(name.byteCount <= Self.pathBytesMax, "a name that sockaddr_un can hold")
+        length = UInt32(Self.pathOffset + 1 + name.byteCount)
+        // SAFETY: the count was checked against the room behind the family and the NUL.
+        unsafe withUnsafeMutableBytes(of: &storage) { target in
+            unsafe target.storeBytes(of: sa_family_t(AF_UNIX), as: sa_family_t.self)
+            unsafe name.withUnsafeBytes { bytes in
+                unsafe UnsafeMutableRawBufferPointer(rebasing: target[(Self.pathOffset + 1)...]).copyMemory(
+                    from: bytes)
+            }
+        }
+    }
+
     /// What a system call wrote into `pointer` (at least `length` bytes of a sockaddr of any family).
     package init(kernel pointer: UnsafeRawBufferPointer) {
         self.init()

@@ -39,22 +39,29 @@ package func listen(on address: SocketAddress, userTimeoutMilliseconds: Int32) t
     do throws(Errno) {
         try setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
         try setOption(descriptor, SOL_SOCKET, SO_REUSEPORT, 1)
-        try setOption(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1)
-        try setOption(descriptor, SOL_SOCKET, SO_OOBINLINE, 1)
         if address.family == AF_INET6 {
             try setOption(descriptor, Int32(IPPROTO_IPV6), Int32(IPV6_V6ONLY), 1)
         }
-        try setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
-        try setOption(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, userTimeoutMilliseconds)
+        try setListenerOptions(descriptor, userTimeoutMilliseconds: userTimeoutMilliseconds)
         // SAFETY: the address is as long as it says.
         try check(unsafe address.withKernelAddress { unsafe clinux_bind(descriptor, $0, $1) })
-        // The kernel lowers this to net.core.somaxconn.
-        try check(clinux_listen(descriptor, 65_535))
+        try check(clinux_listen(descriptor, listenQueueLength))
         return descriptor
     } catch {
         _ = clinux_close(descriptor)
         throw error
     }
+}
+
+/// The kernel lowers this to net.core.somaxconn.
+let listenQueueLength: Int32 = 65_535
+
+/// The options that accepted connections inherit.
+func setListenerOptions(_ descriptor: Int32, userTimeoutMilliseconds: Int32) throws(Errno) {
+    try setOption(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1)
+    try setOption(descriptor, SOL_SOCKET, SO_OOBINLINE, 1)
+    try setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+    try setOption(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, userTimeoutMilliseconds)
 }
 
 /// Fails with EADDRINUSE when a socket listens on the address already, also one that would share it.

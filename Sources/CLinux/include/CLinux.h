@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -42,6 +43,19 @@
 
 static inline int clinux_socket(int family) {
     return (int)CLINUX_RESULT(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+/// A socket for datagrams whose sends wait at most so many seconds.
+static inline int clinux_datagram_socket(int family, int seconds) {
+    int descriptor = (int)CLINUX_RESULT(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    struct timeval limit = {.tv_sec = seconds};
+    if (descriptor >= 0) setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    return descriptor;
+}
+
+static inline long clinux_send_to(
+    int descriptor, const void *bytes, size_t count, const void *address, socklen_t length) {
+    return CLINUX_RESULT(sendto(descriptor, bytes, count, MSG_NOSIGNAL, address, length));
 }
 
 static inline int clinux_bind(int descriptor, const void *address, socklen_t length) {
@@ -123,13 +137,35 @@ static inline int clinux_wait_readable(int descriptor, int milliseconds) {
     return (int)CLINUX_RESULT(poll(&item, 1, milliseconds));
 }
 
-/// As above, for writing.
+/// As above, until either of two is readable.
+static inline int clinux_wait_readable_either(int first, int second, int milliseconds) {
+    struct pollfd items[2] = {{.fd = first, .events = POLLIN}, {.fd = second, .events = POLLIN}};
+    return (int)CLINUX_RESULT(poll(items, 2, milliseconds));
+}
+
+/// As clinux_wait_readable, for writing.
 static inline int clinux_wait_writable(int descriptor, int milliseconds) {
     struct pollfd item = {.fd = descriptor, .events = POLLOUT};
     return (int)CLINUX_RESULT(poll(&item, 1, milliseconds));
 }
 
 int clinux_replace_descriptor(int descriptor, int other);
+
+/// Makes an inherited descriptor one of ours: it does not block, and is closed where another program begins.
+static inline int clinux_adopt(int descriptor) {
+    int flags = (int)CLINUX_RESULT(fcntl(descriptor, F_GETFL));
+    if (flags < 0) return flags;
+    if (fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
+    return (int)CLINUX_RESULT(fcntl(descriptor, F_SETFD, FD_CLOEXEC));
+}
+
+/// An option whose value is an int, or -errno.
+static inline int clinux_get_option(int descriptor, int level, int option) {
+    int value = 0;
+    socklen_t length = sizeof value;
+    int result = (int)CLINUX_RESULT(getsockopt(descriptor, level, option, &value, &length));
+    return result < 0 ? result : value;
+}
 
 static inline int clinux_duplicate_descriptor(int descriptor) {
     return (int)CLINUX_RESULT(fcntl(descriptor, F_DUPFD_CLOEXEC, 3));
@@ -238,8 +274,30 @@ static inline long clinux_raise_descriptor_limit(void) {
     return limit.rlim_cur > INT32_MAX ? INT32_MAX : (long)limit.rlim_cur;
 }
 
-/// Becomes another user for good: its groups, its group, its identity, and no new privileges.
-int clinux_become_user(const char *name);
+/// A user's numbers; -ENOENT: there is none of that name.
+int clinux_find_user(const char *name, uid_t *user, gid_t *group);
+
+/// Gives a process the groups, the group and the identity of a user, for good. Capabilities that it may have stay
+/// permitted (PR_SET_KEEPCAPS); clinux_keep_capability says which.
+int clinux_become_user(const char *name, uid_t user, gid_t group);
+
+/// Takes every capability but one out of the bounding set, as far as one may: that takes CAP_SETPCAP, which is gone with
+/// the user's change.
+void clinux_bound_capabilities(int capability);
+
+/// Gives up every capability but one, also for programs that are started later; that one, if the process has it, passes on
+/// to them. And no program that it starts gains more than it has itself.
+int clinux_keep_capability(int capability);
+
+/// Hides the process's memory from debuggers of its own user, and from core files.
+static inline int clinux_hide_memory(void) { return (int)CLINUX_RESULT(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)); }
+
+static inline int clinux_change_owner(int descriptor, uid_t user, gid_t group) {
+    return (int)CLINUX_RESULT(fchown(descriptor, user, group));
+}
+
+/// Installs the filter of system calls for all threads; 1: it is new, 0: it was there already.
+int clinux_install_filter(void);
 
 static inline int clinux_set_thread_name(const char *name) {
     return (int)CLINUX_RESULT(prctl(PR_SET_NAME, name, 0, 0, 0));

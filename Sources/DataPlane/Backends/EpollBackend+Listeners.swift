@@ -10,14 +10,27 @@ struct EpollListeners {
     /// The most connections taken from one listener before the others have their turn.
     static let batchMax = 64
 
-    var descriptors: [(descriptor: Int32, index: UInt32)] = []
+    struct Entry {
+        var descriptor: Int32
+        var index: UInt32
+        /// Whether other workers accept on the same socket: the service manager opened one for all, without
+        /// SO_REUSEPORT. Then a connection is to wake one worker and not each.
+        var isShared: Bool
+        /// Whether it is in the epoll at all.
+        var isWatched = false
+    }
+
+    var descriptors: [Entry] = []
     var budget = 0
     var isAccepting = true
 }
 
 extension EpollBackend {
     package mutating func addListener(_ descriptor: Int32, index: UInt32) {
-        listeners.descriptors.append((descriptor, index))
+        let isShared = clinux_get_option(descriptor, SOL_SOCKET, SO_REUSEPORT) == 0
+        listeners.descriptors.append(
+            EpollListeners.Entry(descriptor: descriptor, index: index, isShared: isShared))
+        guard !isShared else { return watchShared() }
         watch(descriptor, index: index, EPOLL_CTL_ADD, isAccepting: listeners.isAccepting)
     }
 
@@ -25,7 +38,10 @@ extension EpollBackend {
         guard let place = listeners.descriptors.firstIndex(where: { $0.descriptor == descriptor }) else {
             return
         }
-        let index = listeners.descriptors.remove(at: place).index
+        let entry = listeners.descriptors.remove(at: place)
+        let index = entry.index
+        // The socket lives on in other descriptors, and so would this watch.
+        if entry.isWatched { _ = clinux_epoll_control(epoll, EPOLL_CTL_DEL, descriptor, 0, 0) }
         // What has been accepted by the kernel would be reset by the close: it is taken first.
         while listeners.budget > 0, completions.freeCount > 1024 {
             let accepted = clinux_accept(descriptor)
@@ -41,10 +57,28 @@ extension EpollBackend {
     package mutating func setAccepting(_ accepting: Bool) {
         guard accepting != listeners.isAccepting else { return }
         listeners.isAccepting = accepting
-        for (descriptor, index) in listeners.descriptors {
+        for entry in listeners.descriptors where !entry.isShared {
             // Not taken out: to put it back takes memory, and may be over the user's share (ENOSPC).
-            watch(descriptor, index: index, EPOLL_CTL_MOD, isAccepting: accepting)
+            watch(entry.descriptor, index: entry.index, EPOLL_CTL_MOD, isAccepting: accepting)
         }
+        watchShared()
+    }
+
+    /// What one event wakes one worker for (EPOLLEXCLUSIVE) cannot be modified, only taken out and put back.
+    /// Where there is no memory for that, it is watched at the next change; the other workers accept.
+    private mutating func watchShared() {
+        for place in listeners.descriptors.indices where listeners.descriptors[place].isShared {
+            let entry = listeners.descriptors[place]
+            guard entry.isWatched != listeners.isAccepting else { continue }
+            let result = clinux_epoll_control(
+                epoll, entry.isWatched ? EPOLL_CTL_DEL : EPOLL_CTL_ADD, entry.descriptor,
+                EPOLLIN.rawValue | EPOLLEXCLUSIVE.rawValue, Self.listenerData(entry.descriptor, entry.index))
+            if result == 0 { listeners.descriptors[place].isWatched.toggle() }
+        }
+    }
+
+    private static func listenerData(_ descriptor: Int32, _ index: UInt32) -> UInt64 {
+        UInt64(index | EpollListeners.flag) << 32 | UInt64(UInt32(bitPattern: descriptor))
     }
 
     package mutating func addWake(_ descriptor: Int32) {
@@ -54,7 +88,7 @@ extension EpollBackend {
     private func watch(_ descriptor: Int32, index: UInt32, _ operation: Int32, isAccepting: Bool) {
         let result = clinux_epoll_control(
             epoll, operation, descriptor, isAccepting ? EPOLLIN.rawValue : 0,
-            UInt64(index | EpollListeners.flag) << 32 | UInt64(UInt32(bitPattern: descriptor)))
+            Self.listenerData(descriptor, index))
         precondition(result == 0, "a listener can be watched")
     }
 

@@ -18,6 +18,8 @@ package enum WorkerMessage: Sendable {
     case drain(nanoseconds: UInt64)
     /// Ends all sessions, and itself.
     case stop
+    /// Nothing; that it is acknowledged shows that the worker goes on.
+    case ping
 }
 
 /// The way from the control thread to one worker: a list under a lock, and an event descriptor that wakes the

@@ -48,6 +48,8 @@ package struct Configuration: Sendable {
     package var pidfilePath: String?
     /// Name of the user that the process becomes once its ports are bound; nil: it stays who it is.
     package var user: String?
+    /// Whether the process forbids itself all system calls that the edge does not make.
+    package var hasSandbox = true
     /// The log.
     package var log = LogSettings()
     /// Upper bounds.

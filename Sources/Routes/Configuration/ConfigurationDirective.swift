@@ -16,6 +16,8 @@ package enum ConfigurationDirective: String, CaseIterable, Sendable {
     case pidfile
     /// Which user the process becomes.
     case user
+    /// Whether system calls that the edge does not make are forbidden to it.
+    case sandbox
     /// Where and how much is logged.
     case log
     /// Upper bounds.

@@ -19,6 +19,7 @@ extension ConfigurationDirective {
         case .metrics: "metrics 127.0.0.1:9180"
         case .pidfile: "pidfile /run/switchyard/switchyard.pid"
         case .user: "user switchyard"
+        case .sandbox: "sandbox off"
         case .log: "log stderr level=info access=on"
         case .limit: "limit connections=100000"
         case .timeout: "timeout idle=1h"

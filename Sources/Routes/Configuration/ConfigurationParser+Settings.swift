@@ -67,6 +67,11 @@ extension ConfigurationParser {
         configuration.user = text(bytes, word)
     }
 
+    mutating func parseSandbox(_ line: ConfigurationLine, _ bytes: Span<UInt8>) throws(GrammarError) {
+        let value: OnOff = try choose(try singleArgument(line, bytes), bytes)
+        configuration.hasSandbox = value == .on
+    }
+
     mutating func parseLog(_ line: ConfigurationLine, _ bytes: Span<UInt8>) throws(GrammarError) {
         try claim(line.directive.rawValue, line.word)
         let destination = line.arguments[0]

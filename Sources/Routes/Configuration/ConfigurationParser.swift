@@ -63,6 +63,7 @@ struct ConfigurationParser {
         case .metrics: try parseMetrics(line, bytes)
         case .pidfile: try parsePidfile(line, bytes)
         case .user: try parseUser(line, bytes)
+        case .sandbox: try parseSandbox(line, bytes)
         case .log: try parseLog(line, bytes)
         case .limit: parseLimit(line, bytes)
         case .timeout: parseTimeout(line, bytes)

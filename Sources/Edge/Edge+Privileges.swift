@@ -1,0 +1,58 @@
+import Linux
+import Routes
+
+extension Edge {
+    /// Writes the pidfile. A process that took another one's place may not be allowed to replace the file,
+    /// only to write into it.
+    func writePidfile(_ path: String) throws(Errno) {
+        let text = Array("\(processIdentifier())\n".utf8)
+        let user = current.configuration.user.flatMap { try? SystemUser(named: $0) }
+        do throws(Errno) {
+            try writeFileAtomically(path, text, owner: user.flatMap { $0.isCurrent ? nil : $0 })
+        } catch {
+            guard (try? overwriteFile(path, text)) != nil else { throw error }
+        }
+    }
+
+    /// Removes the pidfile, or empties it where its folder is somebody else's: a file that names a process
+    /// which is not there is worse than none.
+    func removePidfile(_ path: String) {
+        if !removeFile(path) { try? overwriteFile(path, []) }
+    }
+
+    /// Becomes the user of the configuration, and gives up all that serving does not need. Before the first
+    /// thread is started.
+    func dropPrivileges() throws(InvalidConfiguration) {
+        if let name = current.configuration.user {
+            do throws(Errno) {
+                try Privileges.become(SystemUser(named: name))
+            } catch {
+                let reason = error == .noEntry ? "there is no such user" : "\(error)"
+                throw InvalidConfiguration(
+                    text: "\(path): error: the edge cannot start: user \(name): \(reason)")
+            }
+            warnOfLog(name)
+        }
+        guard current.configuration.hasSandbox else { return }
+        do throws(Errno) {
+            try Privileges.confine()
+        } catch {
+            throw InvalidConfiguration(
+                text: "\(path): error: the edge cannot start: the filter of system calls: \(error)"
+                    + " (`sandbox off` does without)")
+        }
+    }
+
+    /// A log that this user cannot open again would fail at the first rotation: better to know it now.
+    private func warnOfLog(_ user: String) {
+        guard case .file(path: let file) = current.configuration.log.destination else { return }
+        do throws(Errno) {
+            closeDescriptor(try openForAppending(file))
+        } catch {
+            log.write(
+                .warning,
+                "user \(user) cannot open the log \(file) anew (\(error)): SIGHUP will not rotate it; "
+                    + "chown \(user) \(file), and its folder if files are made anew there")
+        }
+    }
+}
