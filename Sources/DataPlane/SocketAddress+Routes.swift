@@ -1,5 +1,6 @@
 package import Linux
 package import Routes
+import Wire
 
 extension SocketAddress {
     /// The address that an IP target or listener has in a configuration.
@@ -7,6 +8,14 @@ extension SocketAddress {
         switch endpoint.address {
         case .v4(let bits): self.init(ipv4: bits, port: endpoint.port)
         case .v6(let high, let low): self.init(ipv6: high, low, port: endpoint.port)
+        }
+    }
+
+    /// The address that `to=` of a listener has in a configuration.
+    init(_ address: ConfiguredAddress) {
+        switch address {
+        case .ip(let endpoint): self.init(endpoint)
+        case .unix(let path): self.init(path: Array(path.utf8).span.rawBytes)
         }
     }
 

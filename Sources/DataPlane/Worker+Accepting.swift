@@ -18,8 +18,7 @@ extension Worker where Backend: ~Copyable {
             backend.close(result, reset: false)
             return
         }
-        guard sources.acquire(endpoint.address, limit: settings.sessionsPerSourceMax) else {
-            count.add(.sourceLimited)
+        guard admitSource(endpoint.address) else {
             backend.close(result, reset: true)
             return
         }
@@ -30,6 +29,16 @@ extension Worker where Backend: ~Copyable {
         }
         begin(slot, descriptor: result, endpoint: endpoint, listener: listener)
         if sessions.freeCount == 0 { pauseAccepting(.acceptPaused) }
+    }
+
+    /// Whether a client of this address may have one more session, which is then counted for it. The one gate
+    /// for whoever connects, and for whomever a PROXY protocol header names.
+    mutating func admitSource(_ address: IPAddress) -> Bool {
+        guard sources.acquire(address, limit: settings.sessionsPerSourceMax) else {
+            count.add(.sourceLimited)
+            return false
+        }
+        return true
     }
 
     private mutating func begin(_ slot: Int, descriptor: Int32, endpoint: IPEndpoint, listener: Int) {

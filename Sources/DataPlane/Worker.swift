@@ -229,10 +229,12 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
             routeParked()
         case .settings(let next):
             settings = next
-        case .addListener(let descriptor, let index, let address):
+        case .addListener(let descriptor, let index, let address, let plan):
             while listeners.count <= Int(index) { listeners.append(WorkerListener()) }
-            listeners[Int(index)] = WorkerListener(descriptor: descriptor, address: address)
+            listeners[Int(index)] = WorkerListener(descriptor: descriptor, address: address, plan: plan)
             backend.addListener(descriptor, index: index)
+        case .changeListener(let index, let plan):
+            listeners[Int(index)].plan = plan
         case .removeListener(let index):
             backend.removeListener(listeners[Int(index)].descriptor)
             listeners[Int(index)].descriptor = -1
@@ -282,6 +284,8 @@ struct WorkerListener {
     var descriptor: Int32 = -1
     /// What it is bound to, for the log.
     var address = SocketAddress()
+    /// What is done with its connections.
+    var plan = ListenerPlan()
 
     var isOpen: Bool { descriptor >= 0 }
 }

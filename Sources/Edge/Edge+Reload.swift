@@ -20,7 +20,7 @@ extension Edge {
             let opened = try openListeners(changes.opened)
             reopenLog(next.configuration)
             give(opened)
-            replace(by: next, closing: changes.closed)
+            replace(by: next, changes)
             reloads += 1
         } catch {
             failedReloads += 1
@@ -28,7 +28,7 @@ extension Edge {
         }
     }
 
-    private mutating func replace(by next: LoadedConfiguration, closing closed: [Listener]) {
+    private mutating func replace(by next: LoadedConfiguration, _ listeners: ListenerChanges) {
         let changes = RouteChanges(from: current.table.image, to: next.table.image)
         // The old table is held until no worker uses it, so that it is this thread that gives its memory
         // back.
@@ -38,7 +38,11 @@ extension Edge {
         var numbers: [Int] = []
         for worker in workers {
             worker.links.mailbox.send(.settings(settings))
-            for listener in closed {
+            for listener in listeners.changed {
+                guard let index = listenerIndexes[listener.endpoint] else { continue }
+                worker.links.mailbox.send(.changeListener(index: index, plan: ListenerPlan(listener)))
+            }
+            for listener in listeners.closed {
                 guard let index = listenerIndexes[listener.endpoint] else { continue }
                 worker.links.mailbox.send(.removeListener(index: index))
             }
@@ -141,7 +145,8 @@ extension Edge {
                 worker.links.mailbox.send(
                     .addListener(
                         descriptor: descriptor, index: index,
-                        label: localAddress(of: descriptor) ?? SocketAddress(listener.listener.endpoint)))
+                        label: localAddress(of: descriptor) ?? SocketAddress(listener.listener.endpoint),
+                        plan: ListenerPlan(listener.listener)))
             }
         }
     }

@@ -60,7 +60,7 @@ final class WorkerBench {
         self.settings = settings
         log = try LogKeeper(ring: links.log, bell: bell)
         worker = Background { try counter.count { try subject.run(parts) } }
-        try tell(.addListener(descriptor: listener, index: 0, label: address))
+        try tell(.addListener(descriptor: listener, index: 0, label: address, plan: ListenerPlan()))
     }
 
     /// Ends everything; returns how many access lines were written.

@@ -187,7 +187,9 @@ final class World {
         let descriptor = worker.backend.makeListener()
         listeners.append(descriptor)
         let address = SocketAddress(ipv4: 0, port: UInt16(443 + index))
-        _ = send(.addListener(descriptor: descriptor, index: UInt32(index), label: address))
+        _ = send(
+            .addListener(
+                descriptor: descriptor, index: UInt32(index), label: address, plan: ListenerPlan()))
     }
 
     // MARK: Clients and origins

@@ -9,7 +9,9 @@ package enum WorkerMessage: Sendable {
     /// Uses these limits and timeouts from now on.
     case settings(WorkerSettings)
     /// Accepts on this listening socket, which the worker now owns.
-    case addListener(descriptor: Int32, index: UInt32, label: SocketAddress)
+    case addListener(descriptor: Int32, index: UInt32, label: SocketAddress, plan: ListenerPlan)
+    /// Treats connections that come there from now on by another plan.
+    case changeListener(index: UInt32, plan: ListenerPlan)
     /// Stops accepting there, and closes it.
     case removeListener(index: UInt32)
     /// Closes the listeners and ends when the last session has, or at the latest after so many nanoseconds.

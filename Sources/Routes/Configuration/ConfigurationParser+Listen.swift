@@ -58,6 +58,11 @@ extension ConfigurationParser {
                     listener.forwardTo = try forwardAddress(option.value, bytes)
                 } else {
                     for item in items(option.value, bytes) {
+                        guard listener.acceptProxyFrom.count < Listener.acceptProxyMax else {
+                            throw GrammarError(
+                                item, "more than \(Listener.acceptProxyMax) prefixes",
+                                hint: "prefixes that lie side by side can be written as a shorter one")
+                        }
                         listener.acceptProxyFrom.append(try prefix(item, bytes))
                     }
                 }

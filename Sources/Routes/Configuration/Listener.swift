@@ -17,6 +17,8 @@ package struct Listener: Hashable, Sendable {
     /// Peers that must send a PROXY protocol header (v1 or v2) and whose header is believed; from all others
     /// none is expected. Empty: from nobody.
     package var acceptProxyFrom: [AddressPrefix]
+    /// Most prefixes of one listener: they are compared one by one at each accept.
+    package static let acceptProxyMax = 64
     /// Where connections go; present exactly on `tcp` listeners.
     package var forwardTo: ConfiguredAddress?
     /// Where the listener stands in the file: its address.
