@@ -1,3 +1,5 @@
+import Wire
+
 /// Reads addresses, endpoints and prefixes from source text.
 ///
 /// The readers that return optionals are the happy path: they allocate nothing. Only when they fail does the
@@ -5,26 +7,7 @@
 enum AddressGrammar {
     /// A dotted quad: four decimal numbers up to 255, no leading zeros (other programs read those as octal).
     static func ipv4(_ bytes: Span<UInt8>, _ range: Range<Int>) -> UInt32? {
-        var value: UInt32 = 0
-        var part: UInt32 = 0
-        var digits = 0
-        var dots = 0
-        for index in range {
-            let byte = bytes[index]
-            if byte == UInt8(ascii: ".") {
-                guard digits > 0, dots < 3 else { return nil }
-                value = value << 8 | part
-                (part, digits, dots) = (0, 0, dots + 1)
-            } else {
-                let digit = byte &- UInt8(ascii: "0")
-                guard digit < 10, digits < 3, !(digits > 0 && part == 0) else { return nil }
-                part = part * 10 + UInt32(digit)
-                guard part <= 255 else { return nil }
-                digits += 1
-            }
-        }
-        guard dots == 3, digits > 0 else { return nil }
-        return value << 8 | part
+        AddressText.ipv4(bytes.rawBytes.extracting(range))
     }
 
     /// A decimal port from 1 to 65,535, no leading zeros.
@@ -41,72 +24,7 @@ enum AddressGrammar {
 
     /// An IPv6 address without brackets, in any form of RFC 4291; no zone.
     static func ipv6(_ bytes: Span<UInt8>, _ range: Range<Int>) -> IPAddress? {
-        var groups = InlineArray<8, UInt16>(repeating: 0)
-        var count = 0
-        var gap = -1
-        var index = range.lowerBound
-        if hasPrefix(bytes, range, "::") {
-            gap = 0
-            index += 2
-        }
-        while index < range.upperBound {
-            let end = firstIndex(of: UInt8(ascii: ":"), bytes, index..<range.upperBound) ?? range.upperBound
-            if end == range.upperBound, let quad = ipv4(bytes, index..<end) {
-                guard count <= 6 else { return nil }
-                groups[count] = UInt16(truncatingIfNeeded: quad >> 16)
-                groups[count + 1] = UInt16(truncatingIfNeeded: quad)
-                count += 2
-                break
-            }
-            guard count < 8, let group = hexGroup(bytes, index..<end) else { return nil }
-            groups[count] = group
-            count += 1
-            index = end + 1
-            if end == range.upperBound { break }
-            if index == range.upperBound { return nil }
-            if bytes[index] == UInt8(ascii: ":") {
-                guard gap < 0 else { return nil }
-                gap = count
-                index += 1
-            }
-        }
-        guard gap >= 0 ? count <= 7 : count == 8 else { return nil }
-        return joined(groups, count: count, gap: gap < 0 ? count : gap)
-    }
-
-    private static func hexGroup(_ bytes: Span<UInt8>, _ range: Range<Int>) -> UInt16? {
-        guard (1...4).contains(range.count) else { return nil }
-        var value: UInt16 = 0
-        for index in range {
-            guard let digit = hexDigit(bytes[index]) else { return nil }
-            value = value << 4 | UInt16(digit)
-        }
-        return value
-    }
-
-    static func hexDigit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
-        }
-    }
-
-    /// Puts the groups before the gap to the left and the others to the right, with zeros between.
-    private static func joined(_ groups: InlineArray<8, UInt16>, count: Int, gap: Int) -> IPAddress {
-        var high: UInt64 = 0
-        var low: UInt64 = 0
-        for index in 0..<count {
-            let place = index < gap ? index : 8 - count + index
-            let group = UInt64(groups[index])
-            if place < 4 {
-                high |= group << (48 - 16 * UInt64(place))
-            } else {
-                low |= group << (48 - 16 * UInt64(place - 4))
-            }
-        }
-        return .v6(high: high, low: low)
+        AddressText.ipv6(bytes.rawBytes.extracting(range)).map { IPAddress.v6(high: $0.high, low: $0.low) }
     }
 
     /// `192.0.2.1:443` or `[2001:db8::1]:443`.
