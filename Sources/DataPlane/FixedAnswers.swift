@@ -38,16 +38,17 @@ struct FixedAnswers: BitwiseCopyable {
     /// A fatal alert as a TLS record.
     subscript(alert: TLSAlert) -> BufferSlice {
         let bytes = UInt32(TLSAlert.recordBytes)
-        return BufferSlice(buffer: buffer, offset: Self.place(of: alert) * bytes, count: bytes)
+        return BufferSlice(buffer: buffer, offset: Int32(Self.place(of: alert) * bytes), count: bytes)
     }
 
     /// What is left of an answer of which only a part was sent.
-    func rest(offset: UInt32, count: UInt32) -> BufferSlice {
+    func rest(offset: Int32, count: UInt32) -> BufferSlice {
         BufferSlice(buffer: buffer, offset: offset, count: count)
     }
 
     /// HTTP/1.1 400, for a request on a TLS port.
     var plainHTTP: BufferSlice {
-        BufferSlice(buffer: buffer, offset: alertCount * UInt32(TLSAlert.recordBytes), count: plainHTTPBytes)
+        BufferSlice(
+            buffer: buffer, offset: Int32(alertCount) * Int32(TLSAlert.recordBytes), count: plainHTTPBytes)
     }
 }

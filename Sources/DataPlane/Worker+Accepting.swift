@@ -18,7 +18,11 @@ extension Worker where Backend: ~Copyable {
             backend.close(result, reset: false)
             return
         }
-        guard admitSource(endpoint.address) else {
+        // Its header says whose connection it is; until then, and if it is its own, it is not limited.
+        let isTrusted = listeners[listener].plan.expectsHeader(from: endpoint.address)
+        if isTrusted {
+            admitPeer(endpoint.address)
+        } else if !admitSource(endpoint.address) {
             backend.close(result, reset: true)
             return
         }
@@ -27,7 +31,7 @@ extension Worker where Backend: ~Copyable {
             backend.close(result, reset: true)
             return
         }
-        begin(slot, descriptor: result, endpoint: endpoint, listener: listener)
+        begin(slot, descriptor: result, endpoint: endpoint, listener: listener, isTrusted: isTrusted)
         if sessions.freeCount == 0 { pauseAccepting(.acceptPaused) }
     }
 
@@ -41,23 +45,46 @@ extension Worker where Backend: ~Copyable {
         return true
     }
 
-    private mutating func begin(_ slot: Int, descriptor: Int32, endpoint: IPEndpoint, listener: Int) {
+    private mutating func begin(
+        _ slot: Int, descriptor: Int32, endpoint: IPEndpoint, listener: Int, isTrusted: Bool
+    ) {
         let generation = sessions[slot].generation
         var session = Session()
         session.generation = generation
-        session.enter(.hello)
         session.client = descriptor
         session.source = endpoint
         session.listener = UInt16(truncatingIfNeeded: listener)
         session.acceptedNanoseconds = backend.nowNanoseconds
-        session.inFlight = 1
         sessions[slot] = session
         count.add(.sessions)
 
         timers.set(slot, dueNanoseconds: backend.nowNanoseconds + settings.helloNanoseconds)
         let owner = Token(slot: UInt32(truncatingIfNeeded: slot), generation: generation, side: .client)
         backend.adopt(descriptor, owner: owner, mayHaveBytes: true)
-        backend.receive(descriptor, appendingTo: BufferSlice())
+        guard isTrusted else {
+            beginProtocol(slot)
+            return
+        }
+        sessions[slot].enter(.proxyHeader)
+        receiveFirst(slot)
+    }
+
+    /// Begins what is spoken on the session's listener, with the bytes that have come behind a header.
+    mutating func beginProtocol(_ slot: Int) {
+        switch listeners[Int(sessions[slot].listener)].plan.kind {
+        case .tls:
+            sessions[slot].enter(.hello)
+            if sessions[slot].directions[0].pending > 0 { readHello(slot) } else { receiveFirst(slot) }
+        case .tcp: forward(slot)
+        case .http: preconditionFailure("the configuration has no such listener")
+        }
+    }
+
+    /// Receives into a buffer that is taken when there are bytes.
+    private mutating func receiveFirst(_ slot: Int) {
+        releaseBytes(slot, .client)
+        sessions[slot].inFlight += 1
+        backend.receive(sessions[slot].client, appendingTo: BufferSlice())
     }
 
     /// Stops accepting: connections wait in the kernel's queue.

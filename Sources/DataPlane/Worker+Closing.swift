@@ -8,6 +8,9 @@ extension Worker where Backend: ~Copyable {
     @inline(never)
     mutating func expire(_ slot: Int) {
         switch sessions[slot].phase {
+        case .proxyHeader:
+            count.add(.proxyTimeout)
+            end(slot, .proxyTimeout)
         case .hello:
             count.add(.helloTimeout)
             end(slot, .helloTimeout)
@@ -91,6 +94,7 @@ extension Worker where Backend: ~Copyable {
         if session.target >= 0 { targets.end(Int(session.target)) }
         sources.release(session.source.address)
         labels.free(session.label)
+        labels.free(session.destination)
         sessions[slot].enter(.free)
         sessions[slot].generation = (session.generation &+ 1) & Token.generationMax
         sessions.free(slot)
@@ -106,6 +110,7 @@ extension Worker where Backend: ~Copyable {
         sessions[slot].directions[index].buffer = .none
         sessions[slot].directions[index].pipe = .none
         sessions[slot].directions[index].pending = 0
+        sessions[slot].directions[index].offset = 0
         sessions[slot].directions[index].burstBytes = 0
         sessions[slot].directions[index].expectsEnd = false
     }

@@ -5,14 +5,24 @@ import Wire
 extension Worker where Backend: ~Copyable {
     /// More bytes of a client's hello, its end, or a failure.
     mutating func receivedHello(_ slot: Int, _ completion: Completion) {
+        guard noteFirstBytes(slot, completion) else { return }
+        readHello(slot)
+    }
+
+    /// Takes what was received before there is an origin; false, when that is the client's end.
+    mutating func noteFirstBytes(_ slot: Int, _ completion: Completion) -> Bool {
         guard completion.result > 0 else {
             if completion.buffer != .none { sessions[slot].directions[0].buffer = completion.buffer }
             end(slot, .clientGone)
-            return
+            return false
         }
         sessions[slot].directions[0].buffer = completion.buffer
         sessions[slot].directions[0].pending += UInt32(bitPattern: completion.result)
+        return true
+    }
 
+    /// Looks at what there is of a hello.
+    mutating func readHello(_ slot: Int) {
         let limits = HelloLimits(bytesMax: UInt32(truncatingIfNeeded: settings.helloBytesMax))
         let outcome = sessions[slot].parser.advance(
             backend.bytes(sessions[slot].directions[0].slice), limits: limits, into: &hello)
@@ -30,7 +40,8 @@ extension Worker where Backend: ~Copyable {
         }
     }
 
-    private mutating func receiveMore(_ slot: Int) {
+    /// Receives behind what has come so far.
+    mutating func receiveMore(_ slot: Int) {
         sessions[slot].inFlight += 1
         backend.receive(sessions[slot].client, appendingTo: sessions[slot].directions[0].slice)
     }
@@ -78,7 +89,7 @@ extension Worker where Backend: ~Copyable {
         }
         if completion.token.kind == .send {
             let sentCount = UInt32(bitPattern: completion.result)
-            sessions[slot].directions[1].offset += sentCount
+            sessions[slot].directions[1].offset += Int32(sentCount)
             sessions[slot].directions[1].pending -= sentCount
             guard sessions[slot].directions[1].pending == 0 else {
                 sessions[slot].inFlight += 1

@@ -20,6 +20,7 @@ extension Worker where Backend: ~Copyable {
         switch sessions[slot].phase {
         case .relaying: stepRelay(slot, completion)
         case .hello: receivedHello(slot, completion)
+        case .proxyHeader: receivedProxyHeader(slot, completion)
         case .connecting: connected(slot, completion)
         case .refusing: steppedRefusal(slot, completion)
         case .closing: joinClosing(slot, completion)

@@ -20,7 +20,8 @@ extension Worker where Backend: ~Copyable {
         let route = RouteImage.route(match.routeIndex, in: table.image)
         sessions[slot].tried = TargetSet()
         sessions[slot].tableEpoch = tableEpoch
-        switch route.action {
+        // A certificate authority's question is answered while the site itself sleeps or moves, too.
+        switch acmeTarget(slot, route) == nil ? route.action : .targets {
         case .targets:
             sessions[slot].routedMicroseconds = microseconds(since: sessions[slot].acceptedNanoseconds)
             connect(slot, route)
@@ -45,29 +46,67 @@ extension Worker where Backend: ~Copyable {
 
     /// Connects to a target of the route that was not tried yet; refuses the session when there is none.
     private mutating func connect(_ slot: Int, _ route: Route) {
+        guard acmeTarget(slot, route) == nil else {
+            connectACME(slot, route)
+            return
+        }
+        putProxyHeader(slot, route)
         while let place = chooseTarget(slot, route) {
             sessions[slot].tried.insert(place)
             let target = RouteImage.target(route.targetStart + UInt32(place), in: table.image)
-            let address = SocketAddress(target.address, in: table.image)
-            leaveParked(slot)
-            sessions[slot].enter(.connecting)
-            sessions[slot].target = Int32(truncatingIfNeeded: targets.begin(address) ?? -1)
+            if attempt(slot, SocketAddress(target.address, in: table.image)) { return }
+            // Another one would fare no better.
+            break
+        }
+        refuse(slot, .unreachable, answers[.internalError], .unreachable)
+    }
 
-            let owner = Token(
-                slot: UInt32(truncatingIfNeeded: slot), generation: sessions[slot].generation, side: .origin)
-            let descriptor = backend.connect(owner, to: address, sending: sessions[slot].directions[0].slice)
-            if descriptor >= 0 {
-                sessions[slot].origin = descriptor
-                sessions[slot].inFlight += 1
-                timers.set(slot, dueNanoseconds: backend.nowNanoseconds + settings.connectNanoseconds)
-                return
-            }
-            // No descriptor, or no memory: that is not the target's fault, and another one would fare no
-            // better.
+    /// Connects to an address, with the bytes that there are. False: there is no descriptor, or no memory,
+    /// which is not the target's fault.
+    mutating func attempt(_ slot: Int, _ address: SocketAddress) -> Bool {
+        leaveParked(slot)
+        sessions[slot].enter(.connecting)
+        sessions[slot].target = Int32(truncatingIfNeeded: targets.begin(address) ?? -1)
+
+        let owner = Token(
+            slot: UInt32(truncatingIfNeeded: slot), generation: sessions[slot].generation, side: .origin)
+        let descriptor = backend.connect(owner, to: address, sending: sessions[slot].directions[0].slice)
+        guard descriptor >= 0 else {
             count.add(.descriptorsExhausted)
             if sessions[slot].target >= 0 { targets.end(Int(sessions[slot].target)) }
             sessions[slot].target = -1
-            break
+            return false
+        }
+        sessions[slot].origin = descriptor
+        sessions[slot].inFlight += 1
+        timers.set(slot, dueNanoseconds: backend.nowNanoseconds + settings.connectNanoseconds)
+        return true
+    }
+
+    /// The PROXY protocol header of the route, if it wants one or a table before did.
+    private mutating func putProxyHeader(_ slot: Int, _ route: Route) {
+        let version = RouteImage.proxyHeader(route.optionsIndex, in: table.image)
+        guard version != .none || sessions[slot].directions[0].hasUnsentHeader else { return }
+        putProxyHeader(slot, version)
+    }
+
+    // MARK: ACME
+
+    /// Where a hello goes that a certificate authority sends to see who controls the name (RFC 8737).
+    private func acmeTarget(_ slot: Int, _ route: Route) -> SocketAddress? {
+        guard sessions[slot].applicationProtocols.contains(.acmeTLS1) else { return nil }
+        guard let address = RouteImage.options(route.optionsIndex, in: table.image).acme else { return nil }
+        return SocketAddress(address, in: table.image)
+    }
+
+    /// Connects to the route's responder, which gets no PROXY protocol header: hardly one could read it.
+    @inline(never)
+    private mutating func connectACME(_ slot: Int, _ route: Route) {
+        putProxyHeader(slot, .none)
+        if sessions[slot].tried.isEmpty, let address = acmeTarget(slot, route) {
+            // There is one only.
+            sessions[slot].tried.insert(0)
+            if attempt(slot, address) { return }
         }
         refuse(slot, .unreachable, answers[.internalError], .unreachable)
     }
@@ -112,6 +151,8 @@ extension Worker where Backend: ~Copyable {
             connectFailed(slot)
             return
         }
+        labels.free(sessions[slot].destination)
+        sessions[slot].destination = .none
         if sessions[slot].target >= 0 { targets.noteSuccess(Int(sessions[slot].target)) }
         sessions[slot].connectedMicroseconds = microseconds(since: sessions[slot].acceptedNanoseconds)
         sessions[slot].enter(.relaying)
@@ -133,6 +174,10 @@ extension Worker where Backend: ~Copyable {
             targets.noteFailure(target, nowNanoseconds: backend.nowNanoseconds)
             targets.end(target)
             sessions[slot].target = -1
+        }
+        guard sessions[slot].match != .none else {
+            cannotForward(slot)
+            return
         }
         guard sessions[slot].tableEpoch == tableEpoch else {
             // There is a new table since: the places that were tried mean nothing in it.

@@ -13,8 +13,7 @@ enum UnsupportedFeature {
                 "\(file.path):\(place.line):\(column): error: \(what) is not built yet in this version")
         }
         for listener in configuration.listeners {
-            if listener.kind != .tls { refuse(listener.place, "`listen \(listener.kind.rawValue)`") }
-            if !listener.acceptProxyFrom.isEmpty { refuse(listener.place, "`accept-proxy=`") }
+            if listener.kind == .http { refuse(listener.place, "`listen \(listener.kind.rawValue)`") }
         }
         for directive in [ConfigurationDirective.allow, .deny, .metrics, .control] {
             refuse(configuration.place(of: directive), "`\(directive.rawValue)`")
@@ -51,8 +50,6 @@ enum UnsupportedFeature {
         if options.idleMilliseconds != nil { names.append("idle=") }
         if options.drainMilliseconds != nil { names.append("drain=") }
         if options.check != .none { names.append("check=") }
-        if options.proxyHeader != .none { names.append("proxy=") }
-        if options.acme != nil { names.append("acme=") }
         if options.http != .redirect { names.append("http=") }
         for name in names {
             found.append(

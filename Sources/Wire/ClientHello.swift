@@ -39,6 +39,19 @@ package struct ApplicationProtocols: OptionSet, BitwiseCopyable, Sendable {
     package static let acmeTLS1 = ApplicationProtocols(rawValue: 1 << 4)
     /// Any other name, GREASE (RFC 8701) included.
     package static let other = ApplicationProtocols(rawValue: 1 << 5)
+
+    /// The one protocol, when just one is offered and known by name; else empty. A router does not know which
+    /// of several a server will choose.
+    package var single: StaticString {
+        switch self {
+        case .http2: "h2"
+        case .http11: "http/1.1"
+        case .http10: "http/1.0"
+        case .http3: "h3"
+        case .acmeTLS1: "acme-tls/1"
+        default: ""
+        }
+    }
 }
 
 /// How much of a hello the router takes before it refuses.

@@ -56,6 +56,65 @@ extension BackendContractTests {
     }
 
     @Test(
+        "Without first bytes a connection completes as soon as it is made, and an origin that speaks first is heard",
+        arguments: Subject.all, [OriginKind.ipv4, .ipv6, .unix])
+    func connectsWithoutBytes(_ subject: Subject, kind: OriginKind) throws {
+        try subject.check { bench in
+            let origin = try bench.world.makeOrigin(kind)
+            let held = try bench.connect(to: origin, sending: BufferSlice())
+            var accepted: (any ContractPeer)?
+            try bench.until("the origin has the connection") {
+                accepted = try origin.accept()
+                return accepted != nil
+            }
+            let peer = try #require(accepted)
+            #expect(try bench.completion(.connect, of: held).result == 0)
+            bench.receive(held)
+            _ = try peer.send(Array("220 ready".utf8))
+            #expect(try bench.bytes(try bench.completion(.receive, of: held)) == Array("220 ready".utf8))
+            bench.send(held, try bench.buffer([1, 2, 3]))
+            #expect(try bench.completion(.send, of: held).result == 3)
+            try Self.expect([1, 2, 3], at: peer, bench)
+        }
+    }
+
+    @Test("Without first bytes a connection that is refused fails, too", arguments: Subject.all)
+    func refusedWithoutBytes(_ subject: Subject) throws {
+        try subject.check { bench in
+            let origin = try bench.world.makeOrigin(.refusing)
+            let held = try bench.connect(to: origin, sending: BufferSlice())
+            #expect(try bench.completion(.connect, of: held).result == -ECONNREFUSED)
+            bench.pass()
+            #expect(bench.isQuiet)
+            bench.close(held)
+        }
+    }
+
+    @Test("Bytes that were put in front of the data are sent with it, all at once", arguments: Subject.all)
+    func sendsHeadroom(_ subject: Subject) throws {
+        try subject.check { bench in
+            let origin = try bench.world.makeOrigin(.ipv4)
+            var slice = try bench.buffer(Self.pattern(900))
+            let front = BufferSlice(
+                buffer: slice.buffer, offset: -Int32(BufferPool.headroomBytes),
+                count: UInt32(BufferPool.headroomBytes))
+            bench.backend.overwrite(front, with: [UInt8](repeating: 0xee, count: BufferPool.headroomBytes))
+            #expect(bench.backend.bytes(slice) == Self.pattern(900), "the data is as it was")
+            slice.offset = -300
+            slice.count += 300
+            let held = try bench.connect(to: origin, sending: slice)
+            #expect(try bench.completion(.connect, of: held).result == 1200)
+            var accepted: (any ContractPeer)?
+            try bench.until("the origin has the connection") {
+                accepted = try origin.accept()
+                return accepted != nil
+            }
+            let expected = [UInt8](repeating: 0xee, count: 300) + Self.pattern(900)
+            try Self.expect(expected, at: try #require(accepted), bench)
+        }
+    }
+
+    @Test(
         "A connection that is refused completes once, with a failure, and its socket can be closed",
         arguments: Subject.all, [OriginKind.refusing, .refusingUnix])
     func refused(_ subject: Subject, kind: OriginKind) throws {

@@ -1,5 +1,6 @@
 import DataPlane
 import Linux
+import Wire
 
 /// A backend of any kind behind one type, so that each rule is written once, as ordinary code. A backend is
 /// noncopyable and generic code over it cannot be passed around; a reference to a box around it can.
@@ -15,6 +16,7 @@ protocol ContractBackend: AnyObject {
     func addWake(_ descriptor: Int32)
 
     func peerAddress(_ descriptor: Int32) -> SocketAddress?
+    func localAddress(_ descriptor: Int32) -> SocketAddress?
     func adopt(_ descriptor: Int32, owner: Token, mayHaveBytes: Bool)
     func connect(_ owner: Token, to address: SocketAddress, sending bytes: BufferSlice) -> Int32
     func receive(_ descriptor: Int32, appendingTo slice: BufferSlice)
@@ -33,6 +35,7 @@ protocol ContractBackend: AnyObject {
 
     /// A copy of the bytes.
     func bytes(_ slice: BufferSlice) -> [UInt8]
+    func overwrite(_ slice: BufferSlice, with bytes: [UInt8])
     func release(_ buffer: BufferIndex)
     func makeBuffer(copying bytes: [UInt8]) -> BufferIndex?
     func trim()
@@ -60,6 +63,7 @@ final class BackendBox<Backend: IOBackend & ~Copyable>: ContractBackend {
     func addWake(_ descriptor: Int32) { backend.addWake(descriptor) }
 
     func peerAddress(_ descriptor: Int32) -> SocketAddress? { backend.peerAddress(descriptor) }
+    func localAddress(_ descriptor: Int32) -> SocketAddress? { backend.localAddress(descriptor) }
     func adopt(_ descriptor: Int32, owner: Token, mayHaveBytes: Bool) {
         backend.adopt(descriptor, owner: owner, mayHaveBytes: mayHaveBytes)
     }
@@ -92,6 +96,9 @@ final class BackendBox<Backend: IOBackend & ~Copyable>: ContractBackend {
         unsafe backend.bytes(slice).withUnsafeBytes { unsafe Array($0) }
     }
 
+    func overwrite(_ slice: BufferSlice, with bytes: [UInt8]) {
+        backend.overwrite(slice, with: bytes.span.rawBytes)
+    }
     func release(_ buffer: BufferIndex) { backend.release(buffer) }
     func makeBuffer(copying bytes: [UInt8]) -> BufferIndex? { backend.makeBuffer(copying: bytes.span) }
     func trim() { backend.trim() }

@@ -41,8 +41,8 @@ extension BackendContractTests {
 
     @Test(
         "A receive with a buffer appends behind the slice, touches nothing else, and gives the buffer back",
-        arguments: Subject.all, [0, 2, 100] as [UInt32])
-    func appends(_ subject: Subject, offset: UInt32) throws {
+        arguments: Subject.all, [0, 2, 100] as [Int32])
+    func appends(_ subject: Subject, offset: Int32) throws {
         try subject.check { bench in
             let (held, peer) = try bench.pair()
             let before = Self.pattern(200)
@@ -66,7 +66,7 @@ extension BackendContractTests {
     func room(_ subject: Subject) throws {
         try subject.check { bench in
             let (held, peer) = try bench.pair()
-            let start = UInt32(BufferPool.dataBytes - 10)
+            let start = Int32(BufferPool.dataBytes - 10)
             let slice = try bench.buffer(Self.pattern(Int(start)))
             _ = try peer.send(Self.pattern(100))
             bench.pass(milliseconds: 10)

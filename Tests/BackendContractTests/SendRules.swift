@@ -33,7 +33,8 @@ extension BackendContractTests {
         var taken = 0
         while taken < 100_000_000 {
             let done = UInt32(taken) % slice.count
-            bench.send(held, BufferSlice(buffer: slice.buffer, offset: done, count: slice.count - done))
+            bench.send(
+                held, BufferSlice(buffer: slice.buffer, offset: Int32(done), count: slice.count - done))
             // What has room is taken at once or soon; what is not taken for a while has none.
             for _ in 0..<20 {
                 bench.turn(milliseconds: 2)

@@ -134,8 +134,34 @@ import Wire
         await #expect(processExitsWith: .failure) {
             var pool = BufferPool(capacity: 2)
             guard let buffer = pool.allocate() else { return }
-            let slice = BufferSlice(buffer: buffer, offset: UInt32(BufferPool.dataBytes) - 3, count: 4)
+            let slice = BufferSlice(buffer: buffer, offset: Int32(BufferPool.dataBytes) - 3, count: 4)
             _ = pool.bytes(slice).byteCount
+        }
+        await #expect(processExitsWith: .failure) {
+            var pool = BufferPool(capacity: 2)
+            guard let buffer = pool.allocate() else { return }
+            let slice = BufferSlice(buffer: buffer, offset: -Int32(BufferPool.headroomBytes) - 1, count: 4)
+            _ = pool.bytes(slice).byteCount
+        }
+    }
+
+    @Test("What is put in front of the data, up to all of the room there, leaves the data and the neighbours alone")
+    func headroom() {
+        var pool = BufferPool(capacity: 2)
+        let first = pool.allocate() ?? .none
+        let second = pool.allocate() ?? .none
+        let whole = [UInt8](repeating: 1, count: BufferPool.dataBytes)
+        for buffer in [first, second] {
+            pool.overwrite(
+                BufferSlice(buffer: buffer, offset: 0, count: UInt32(whole.count)), with: whole.span.rawBytes)
+        }
+        let header = [UInt8](repeating: 2, count: BufferPool.headroomBytes)
+        let place = BufferSlice(buffer: second, offset: -Int32(header.count), count: UInt32(header.count))
+        pool.overwrite(place, with: header.span.rawBytes)
+        #expect(array(pool.bytes(place)) == header)
+        for buffer in [first, second] {
+            let data = BufferSlice(buffer: buffer, offset: 0, count: UInt32(whole.count))
+            #expect(array(pool.bytes(data)) == whole)
         }
     }
 }

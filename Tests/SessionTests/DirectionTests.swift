@@ -143,6 +143,30 @@ import Testing
         }
     }
 
+    @Test("A header goes in front of what is pending, is replaced as a whole, and counts for nothing")
+    func header() {
+        var direction = Direction()
+        direction.noteReceived(500, in: Self.buffer)
+        // A header that came in, and was for us.
+        direction.takeFront(100)
+        #expect(direction.slice.offset == 100 && direction.slice.count == 400)
+        direction.putHeader(327)
+        #expect(direction.slice.offset == 100 - 327 && direction.slice.count == 727)
+        #expect(direction.hasUnsentHeader && direction.byteCount == 0)
+        direction.putHeader(28)
+        #expect(direction.slice.offset == 72 && direction.slice.count == 428)
+        direction.putHeader(0)
+        #expect(direction.slice.offset == 100 && direction.slice.count == 400 && !direction.hasUnsentHeader)
+
+        direction.putHeader(28)
+        #expect(direction.noteSent(20) == .none)
+        #expect(direction.byteCount == 0, "a part of the header")
+        #expect(direction.noteSent(9) == .none)
+        #expect(direction.byteCount == 1 && !direction.hasUnsentHeader)
+        #expect(direction.noteSent(399) == Self.buffer)
+        #expect(direction.byteCount == 400)
+    }
+
     @Test("Behind a large read the end is not waited for: it is sent, and may become bulky")
     func largeReadBeforeEnd() {
         var direction = Direction()

@@ -166,7 +166,7 @@ private struct Walker {
         }
         guard direction.pending == 0 else {
             // Behind what is there, as much as fits.
-            let room = BufferPool.dataBytes - Int(direction.offset + direction.pending)
+            let room = BufferPool.dataBytes - Int(direction.offset) - Int(direction.pending)
             let count = UInt32(random.below(room) + 1)
             direction.noteReceived(count, in: direction.buffer, mayHaveMore: random.oneIn(2))
             taken += UInt64(count)

@@ -25,6 +25,10 @@ extension EpollBackend {
     @_lifetime(borrow self)
     package borrowing func bytes(_ slice: BufferSlice) -> RawSpan { buffers.bytes(slice) }
 
+    package mutating func overwrite(_ slice: BufferSlice, with bytes: RawSpan) {
+        buffers.overwrite(slice, with: bytes)
+    }
+
     package mutating func release(_ buffer: BufferIndex) { buffers.free(buffer) }
 
     package mutating func makeBuffer(copying bytes: Span<UInt8>) -> BufferIndex? {

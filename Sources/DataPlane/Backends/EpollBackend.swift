@@ -130,6 +130,10 @@ package import Linux
         Linux.peerAddress(of: descriptor)
     }
 
+    package func localAddress(_ descriptor: Int32) -> SocketAddress? {
+        Linux.localAddress(of: descriptor)
+    }
+
     package mutating func adopt(_ descriptor: Int32, owner: Token, mayHaveBytes: Bool) {
         let registration = sockets[Int(descriptor)].registration
         sockets[Int(descriptor)] = EpollSocket(
@@ -147,7 +151,9 @@ package import Linux
             _ = clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, userTimeoutMilliseconds)
             // The handshake's last acknowledgement travels with the hello, which follows at once: one packet
             // less.
-            _ = clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_QUICKACK, 0)
+            // Without one there is nothing that it could travel with: an origin that speaks first would wait
+            // for it.
+            if bytes.count > 0 { _ = clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_QUICKACK, 0) }
         }
 
         adopt(descriptor, owner: owner, mayHaveBytes: false)
@@ -171,7 +177,7 @@ package import Linux
     package mutating func receive(_ descriptor: Int32, appendingTo slice: BufferSlice) {
         sockets[Int(descriptor)].reading = .receive
         sockets[Int(descriptor)].readBuffer = slice.buffer
-        sockets[Int(descriptor)].readOffset = UInt16(truncatingIfNeeded: slice.offset + slice.count)
+        sockets[Int(descriptor)].readOffset = UInt16(truncatingIfNeeded: slice.offset + Int32(slice.count))
         startReading(descriptor)
     }
 
@@ -358,18 +364,18 @@ package struct EpollSocket: BitwiseCopyable {
     var writtenBuffer: BufferIndex = .none
     /// For `receive`: where in the buffer to put the bytes.
     var readOffset: UInt16 = 0
-    var writtenOffset: UInt16 = 0
+    var writtenOffset: Int16 = 0
     var writtenCount: UInt16 = 0
 
     /// For `send` and `connect`: the bytes. 16 bits hold every place in a buffer, and an entry of 32 bytes
     /// lies in one cache line.
     var written: BufferSlice {
         @inline(always) get {
-            BufferSlice(buffer: writtenBuffer, offset: UInt32(writtenOffset), count: UInt32(writtenCount))
+            BufferSlice(buffer: writtenBuffer, offset: Int32(writtenOffset), count: UInt32(writtenCount))
         }
         @inline(always) set {
             writtenBuffer = newValue.buffer
-            writtenOffset = UInt16(truncatingIfNeeded: newValue.offset)
+            writtenOffset = Int16(truncatingIfNeeded: newValue.offset)
             writtenCount = UInt16(truncatingIfNeeded: newValue.count)
         }
     }

@@ -46,13 +46,16 @@ package protocol IOBackend: ~Copyable {
     /// The address of the other end, or nil when it is gone already.
     func peerAddress(_ descriptor: Int32) -> SocketAddress?
 
+    /// The address that the peer of an accepted descriptor has connected to.
+    func localAddress(_ descriptor: Int32) -> SocketAddress?
+
     /// Binds an accepted descriptor to a session's side. `mayHaveBytes`: try to read before waiting for
     /// readiness.
     mutating func adopt(_ descriptor: Int32, owner: Token, mayHaveBytes: Bool)
 
     /// Makes a socket, starts to connect it, and sends the first bytes as soon as it is connected. Returns
     /// the new descriptor, or `-errno` when there could not be one. Completes as `connect` with the count of
-    /// bytes sent.
+    /// bytes sent; without bytes, as soon as it is connected.
     mutating func connect(_ owner: Token, to address: SocketAddress, sending bytes: BufferSlice) -> Int32
 
     /// Receives bytes. With a buffer: appends at the slice's end, as much as the buffer can hold. Without:
@@ -104,6 +107,9 @@ package protocol IOBackend: ~Copyable {
     /// The bytes of a buffer.
     @_lifetime(borrow self)
     borrowing func bytes(_ slice: BufferSlice) -> RawSpan
+
+    /// Puts bytes in the place of a slice, which is as long; also into the room in front of the data.
+    mutating func overwrite(_ slice: BufferSlice, with bytes: RawSpan)
 
     /// Gives a buffer back.
     mutating func release(_ buffer: BufferIndex)
@@ -230,13 +236,13 @@ package struct PipeIndex: BitwiseCopyable, Equatable {
 package struct BufferSlice: BitwiseCopyable {
     /// The buffer, or none.
     package var buffer: BufferIndex
-    /// Where the bytes start, from the buffer's data start.
-    package var offset: UInt32
+    /// Where the bytes start, from the buffer's data start; below zero in the room in front of it.
+    package var offset: Int32
     /// How many there are.
     package var count: UInt32
 
     /// Builds a slice.
-    package init(buffer: BufferIndex = .none, offset: UInt32 = 0, count: UInt32 = 0) {
+    package init(buffer: BufferIndex = .none, offset: Int32 = 0, count: UInt32 = 0) {
         self.buffer = buffer
         self.offset = offset
         self.count = count

@@ -40,6 +40,10 @@ extension RingBackend {
         }
     }
 
+    package mutating func overwrite(_ slice: BufferSlice, with bytes: RawSpan) {
+        buffers.overwrite(slice, with: bytes)
+    }
+
     package mutating func release(_ buffer: BufferIndex) {
         buffers.free(buffer)
         if provided.missingCount > 0 { provideBuffers() }

@@ -156,6 +156,8 @@ package import Linux
 
     package func peerAddress(_ descriptor: Int32) -> SocketAddress? { Linux.peerAddress(of: descriptor) }
 
+    package func localAddress(_ descriptor: Int32) -> SocketAddress? { Linux.localAddress(of: descriptor) }
+
     package mutating func adopt(_ descriptor: Int32, owner: Token, mayHaveBytes: Bool) {
         let registration = sockets[Int(descriptor)].registration
         sockets[Int(descriptor)] = RingSocket(
@@ -172,7 +174,9 @@ package import Linux
             _ = clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
             _ = clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, userTimeoutMilliseconds)
             // As in `EpollBackend`: the hello acknowledges the handshake.
-            _ = clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_QUICKACK, 0)
+            // Without one there is nothing that it could travel with: an origin that speaks first would wait
+            // for it.
+            if bytes.count > 0 { _ = clinux_set_option(descriptor, Int32(IPPROTO_TCP), TCP_QUICKACK, 0) }
             // As of listeners; see `listen`.
             _ = clinux_set_option(descriptor, SOL_SOCKET, SO_OOBINLINE, 1)
         }
@@ -210,7 +214,7 @@ package import Linux
                 descriptor, UInt32(BufferPool.dataBytes), waitsFirst: waitsFirst, operation)
             return
         }
-        let end = slice.offset + slice.count
+        let end = UInt32(slice.offset + Int32(slice.count))
         // SAFETY: the room behind the slice belongs to the same buffer, which is ours until the completion.
         unsafe ring.receive(
             descriptor, buffers.start(slice.buffer) + Int(end), UInt32(BufferPool.dataBytes) - end,
@@ -357,7 +361,7 @@ package struct RingSocket: BitwiseCopyable {
     var readBuffer: BufferIndex = .none
     /// For `send` and `connect`: see ``written``.
     private var writtenBuffer: BufferIndex = .none
-    private var writtenOffset: UInt16 = 0
+    private var writtenOffset: Int16 = 0
     private var writtenCount: UInt16 = 0
     /// The operation that reads, or none.
     var reading: OperationKind = .none
@@ -375,11 +379,11 @@ package struct RingSocket: BitwiseCopyable {
     /// For `send` and `connect`: the bytes.
     var written: BufferSlice {
         @inline(always) get {
-            BufferSlice(buffer: writtenBuffer, offset: UInt32(writtenOffset), count: UInt32(writtenCount))
+            BufferSlice(buffer: writtenBuffer, offset: Int32(writtenOffset), count: UInt32(writtenCount))
         }
         @inline(always) set {
             writtenBuffer = newValue.buffer
-            writtenOffset = UInt16(truncatingIfNeeded: newValue.offset)
+            writtenOffset = Int16(truncatingIfNeeded: newValue.offset)
             writtenCount = UInt16(truncatingIfNeeded: newValue.count)
         }
     }

@@ -51,6 +51,10 @@ extension SimulatedBackend {
     @_lifetime(borrow self)
     package borrowing func bytes(_ slice: BufferSlice) -> RawSpan { buffers.bytes(slice) }
 
+    package mutating func overwrite(_ slice: BufferSlice, with bytes: RawSpan) {
+        buffers.overwrite(slice, with: bytes)
+    }
+
     package mutating func release(_ buffer: BufferIndex) {
         guard bufferUses.indices.contains(Int(buffer.raw)), bufferUses[Int(buffer.raw)].isInUse else {
             trace.violate("buffer \(buffer.raw) is released, but nobody has it")

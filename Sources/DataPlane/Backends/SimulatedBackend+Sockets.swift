@@ -72,6 +72,10 @@ extension SimulatedBackend {
         return connections[id].address
     }
 
+    package func localAddress(_ descriptor: Int32) -> SocketAddress? {
+        connection(at: descriptor) == nil ? nil : Self.localAddress
+    }
+
     package mutating func adopt(_ descriptor: Int32, owner: Token, mayHaveBytes: Bool) {
         guard let id = connection(of: descriptor, "adopt", needsOwner: false) else { return }
         note(.adopt, id, Int(owner.slot))
@@ -130,7 +134,7 @@ extension SimulatedBackend {
         note(.receive, id, Int(slice.count))
         if slice.buffer != .none {
             checkInUse(slice, "receive", id)
-            let hasRoom = Int(slice.offset + slice.count) < BufferPool.dataBytes
+            let hasRoom = Int(slice.offset) + Int(slice.count) < BufferPool.dataBytes
             if !hasRoom { trace.violate("connection \(id) receives into a full buffer") }
         }
         submitReading(id, .receive, slice)
@@ -211,7 +215,7 @@ extension SimulatedBackend {
             finishReading(id, Int(-ENOBUFS))
             return
         }
-        let offset = Int(operation.slice.offset + operation.slice.count)
+        let offset = Int(operation.slice.offset) + Int(operation.slice.count)
         let asked = min(BufferPool.dataBytes - offset, connections[id].inbound.count)
         let count = shorten(asked, .shortReceive)
         // SAFETY: `count` bytes fit the buffer behind the offset.

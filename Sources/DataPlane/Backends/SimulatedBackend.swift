@@ -1,5 +1,5 @@
 import CLinux
-import Linux
+package import Linux
 
 /// A kernel that is not there: sockets, pipes and time as a worker knows them, made of arrays and a seed.
 ///
@@ -9,6 +9,9 @@ import Linux
 /// ``wait(milliseconds:)``. The other ends of all connections belong to the test, which acts between two
 /// turns (SimulatedBackend+Peers.swift).
 package struct SimulatedBackend: IOBackend, ~Copyable {
+    /// What all clients have connected to: 203.0.113.1, port 443.
+    package static let localAddress = SocketAddress(ipv4: 0xcb00_7101, port: 443)
+
     /// The clock; it starts at a second.
     package private(set) var nowNanoseconds: UInt64 = 1_000_000_000
     /// No wait lasts longer than until then: the test wants to act.

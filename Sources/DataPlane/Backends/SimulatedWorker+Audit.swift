@@ -22,9 +22,12 @@ extension SimulatedWorker {
         if slots.count != worker.sessions.count {
             faults.append("\(worker.sessions.count) slots are in use, but there are \(slots.count) sessions")
         }
-        let labelCount = slots.count { worker.sessions[$0].label != .none }
+        let labelCount = slots.reduce(0) {
+            $0 + (worker.sessions[$1].label != .none ? 1 : 0)
+                + (worker.sessions[$1].destination != .none ? 1 : 0)
+        }
         if labelCount != worker.labels.count {
-            faults.append("\(worker.labels.count) names are kept, but \(labelCount) sessions have one")
+            faults.append("\(worker.labels.count) names and addresses are kept, sessions have \(labelCount)")
         }
         for slot in slots {
             let target = worker.sessions[slot].target

@@ -77,7 +77,8 @@ package struct SimulatedSession: Sendable {
         activity =
             switch session.phase {
             case .free: preconditionFailure("a free slot is no session")
-            case .hello: .hello
+            // One deadline is for both.
+            case .proxyHeader, .hello: .hello
             case .parked: .parked
             case .connecting: .connecting
             case .relaying: .relaying
@@ -97,7 +98,7 @@ package struct SimulatedSession: Sendable {
                 digest = SimulatedRandom.mix(
                     digest ^ UInt64(direction.pending) << 8 ^ UInt64(direction.end.rawValue))
             }
-        case .free, .hello, .parked, .refusing, .closing: break
+        case .free, .proxyHeader, .hello, .parked, .refusing, .closing: break
         }
         progress = digest
     }

@@ -77,11 +77,25 @@ package struct BufferPool: ~Copyable {
         return unsafe memory.base + (Int(buffer.raw) * Self.strideBytes + Self.headroomBytes)
     }
 
-    /// The place of a slice, which must lie within its buffer's data.
+    /// The place of a slice, which must lie within its buffer's data and the room in front of it. For an
+    /// empty slice, which needs no buffer, it is any place.
     package func pointer(_ slice: BufferSlice) -> UnsafeMutablePointer<UInt8> {
-        precondition(Int(slice.offset) + Int(slice.count) <= Self.dataBytes, "a slice lies within its buffer")
+        guard slice.count > 0 else { return unsafe memory.base }
+        precondition(
+            Int(slice.offset) >= -Self.headroomBytes
+                && Int(slice.offset) + Int(slice.count) <= Self.dataBytes, "a slice lies within its buffer")
         // SAFETY: checked above.
         return unsafe start(slice.buffer) + Int(slice.offset)
+    }
+
+    /// Puts bytes in the place of a slice.
+    package func overwrite(_ slice: BufferSlice, with bytes: RawSpan) {
+        precondition(Int(slice.count) == bytes.byteCount, "the bytes have the slice's length")
+        // SAFETY: `pointer` checks the bounds, and the buffer is its holder's alone.
+        unsafe bytes.withUnsafeBytes {
+            unsafe UnsafeMutableRawBufferPointer(start: pointer(slice), count: Int(slice.count)).copyMemory(
+                from: $0)
+        }
     }
 
     /// The bytes of a slice.

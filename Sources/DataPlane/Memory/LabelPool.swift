@@ -42,9 +42,9 @@ package struct LabelPool: ~Copyable {
     private var medium: LabelSlots
     private var long: LabelSlots
 
-    /// `capacity`: how many names there may be at once.
+    /// `capacity`: how many names there may be at once, and as many addresses, which take a short slot.
     package init(capacity: Int) {
-        short = LabelSlots(capacity: capacity, size: .short)
+        short = LabelSlots(capacity: 2 * capacity, size: .short)
         medium = LabelSlots(capacity: capacity, size: .medium)
         long = LabelSlots(capacity: capacity, size: .long)
     }

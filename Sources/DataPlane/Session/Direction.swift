@@ -46,8 +46,8 @@ package struct Direction: BitwiseCopyable {
     /// So many small bursts in a row end that.
     package static let smallBurstsToCalm: UInt8 = 4
 
-    /// Bytes that the other side's socket has taken.
-    package var byteCount: UInt64 = 0
+    /// Bytes that the other side's socket has taken, below zero by what is left of a header of ours.
+    private var takenCount: Int64 = 0
     /// Bytes received and not yet sent: in the buffer from `offset` on, or in the pipe.
     package var pending: UInt32 = 0
     /// Holds the pending bytes of a direction that copies.
@@ -57,7 +57,7 @@ package struct Direction: BitwiseCopyable {
     /// Bytes spliced since the source last had none.
     package var burstBytes: UInt32 = 0
     /// See ``offset``.
-    private var narrowOffset: UInt16 = 0
+    private var narrowOffset: Int16 = 0
     /// Large reads in a row while copying, small bursts in a row while splicing.
     package var streak: UInt8 = 0
     package var end: End = .open
@@ -90,12 +90,16 @@ package struct Direction: BitwiseCopyable {
     /// Whether nothing will ever move here again.
     package var isFinal: Bool { end == .passedOn || end == .dropped }
 
-    /// The first byte of the buffer that was not sent yet. Kept in 16 bits, which hold every place in a
-    /// buffer (``BufferPool/dataBytes``): a direction is then half a cache line.
-    package var offset: UInt32 {
-        get { UInt32(narrowOffset) }
-        set { narrowOffset = UInt16(truncatingIfNeeded: newValue) }
+    /// The first byte of the buffer that was not sent yet; see ``BufferSlice/offset``. Kept in 16 bits, which
+    /// hold every place in a buffer (``BufferPool/strideBytes``): a direction is then half a cache line.
+    package var offset: Int32 {
+        get { Int32(narrowOffset) }
+        set { narrowOffset = Int16(truncatingIfNeeded: newValue) }
     }
+
+    /// Bytes of the source that the other side's socket has taken. A header of ours in front of them is not
+    /// the source's.
+    package var byteCount: UInt64 { UInt64(max(0, takenCount)) }
 
     /// The pending bytes of the buffer.
     package var slice: BufferSlice { BufferSlice(buffer: buffer, offset: offset, count: pending) }
@@ -132,12 +136,34 @@ package struct Direction: BitwiseCopyable {
     /// A send took `count` bytes. Returns the buffer to give back when that was the last.
     package mutating func noteSent(_ count: UInt32) -> BufferIndex {
         precondition(count <= pending, "no more is sent than there was")
-        byteCount += UInt64(count)
-        offset += count
+        takenCount += Int64(count)
+        offset += Int32(count)
         pending -= count
         guard pending == 0 else { return .none }
         defer { buffer = .none }
         return buffer
+    }
+
+    // MARK: Headers
+
+    /// The first `count` pending bytes were for us.
+    package mutating func takeFront(_ count: Int) {
+        precondition(count <= Int(pending), "no more is taken than there was")
+        offset += Int32(count)
+        pending -= UInt32(count)
+    }
+
+    /// Whether a header of ours stands in front that was not sent as a whole.
+    package var hasUnsentHeader: Bool { takenCount < 0 }
+
+    /// A header of `count` bytes goes in front of the pending bytes. It is sent with them, and counts for
+    /// nothing. Replaces the one that another target would have got.
+    package mutating func putHeader(_ count: Int) {
+        precondition(takenCount <= 0, "a header goes in front of the first byte")
+        takeFront(Int(-takenCount))
+        takenCount = -Int64(count)
+        offset -= Int32(count)
+        pending += UInt32(count)
     }
 
     /// A splice filled the pipe with `count` bytes.
@@ -150,7 +176,7 @@ package struct Direction: BitwiseCopyable {
     /// A splice took `count` bytes out of the pipe.
     package mutating func noteDrained(_ count: UInt32) {
         precondition(count <= pending, "no more is drained than there was")
-        byteCount += UInt64(count)
+        takenCount += Int64(count)
         pending -= count
     }
 

@@ -3,8 +3,11 @@ package import Wire
 
 /// Where a session stands.
 package enum Phase: UInt8, BitwiseCopyable, CaseIterable {
-    /// No session: the slot is free. → hello
+    /// No session: the slot is free. → proxyHeader, hello, connecting
     case free
+    /// The PROXY protocol header that a trusted peer must begin with is being received. → hello, connecting,
+    /// closing
+    case proxyHeader
     /// The client's hello is being received. → parked, connecting, refusing, closing
     case hello
     /// The hello is whole, and its route cannot be used yet. → connecting, refusing, closing
@@ -22,7 +25,8 @@ package enum Phase: UInt8, BitwiseCopyable, CaseIterable {
     /// Whether a session may go from here to there.
     package func allows(_ next: Phase) -> Bool {
         switch self {
-        case .free: next == .hello
+        case .free: next == .proxyHeader || next == .hello || next == .connecting
+        case .proxyHeader: next == .hello || next == .connecting || next == .closing
         case .hello: next == .parked || next == .connecting || next == .refusing || next == .closing
         case .parked: next == .connecting || next == .refusing || next == .closing
         case .connecting:
@@ -45,6 +49,10 @@ package enum Ending: UInt8, BitwiseCopyable, CaseIterable {
     case clientGone
     /// The hello was not whole in time.
     case helloTimeout
+    /// The PROXY protocol header was wrong, or not whole in time.
+    case proxyMalformed, proxyTimeout
+    /// The client that the header names may have no more sessions.
+    case sourceRefused
     /// What came first was plain HTTP, an SSLv2 hello, something else, a hello that is wrong, or one that is
     /// too large.
     case plainHTTP, sslv2, notTLS, malformed, helloTooLarge
@@ -70,6 +78,9 @@ package enum Ending: UInt8, BitwiseCopyable, CaseIterable {
         case .completed: "completed"
         case .clientGone: "client-gone"
         case .helloTimeout: "hello-timeout"
+        case .proxyMalformed: "malformed-proxy-header"
+        case .proxyTimeout: "proxy-header-timeout"
+        case .sourceRefused: "source-refused"
         case .plainHTTP: "plain-http"
         case .sslv2: "sslv2"
         case .notTLS: "not-tls"
@@ -128,6 +139,9 @@ package struct Session: BitwiseCopyable {
     package var target: Int32 = -1
     /// The name, for the log and for a look-up in a later table.
     package var label: LabelIndex = .none
+    /// The address that the client has connected to, as a PROXY protocol header has said; kept until there is
+    /// an origin to tell it to.
+    package var destination: LabelIndex = .none
     /// Neighbours in the list of parked sessions; -1: none.
     package var parkedNext: Int32 = -1
     package var parkedPrevious: Int32 = -1
@@ -139,7 +153,8 @@ package struct Session: BitwiseCopyable {
     package var inFlight: UInt8 = 0
     package var phase: Phase = .free
     package var ending: Ending = .none
-    /// How the name was matched; none before, and when no route knows it.
+    /// How the name was matched; none before, when no route knows it, and where there are no routes: on a
+    /// `listen tcp`.
     package var match: RouteMatch.Kind = .none
     /// Application protocols that the hello offers.
     package var applicationProtocols = ApplicationProtocols(rawValue: 0)
