@@ -31,6 +31,15 @@ extension Span where Element == UInt8 {
     }
 }
 
+extension StaticString {
+    /// The byte at `offset`, which must be below `utf8CodeUnitCount`.
+    func byte(at offset: Int) -> UInt8 {
+        precondition(offset >= 0 && offset < utf8CodeUnitCount, "a byte of the text")
+        // SAFETY: the offset was checked, and a StaticString's text is never freed.
+        return unsafe utf8Start[offset]
+    }
+}
+
 extension OutputRawSpan {
     /// Appends the ASCII text; it must fit into the free capacity, or this traps.
     package mutating func append(_ text: StaticString) {

@@ -129,8 +129,7 @@ package struct ProxyHeader: BitwiseCopyable, Sendable {
     }
 
     private mutating func append(_ text: StaticString) {
-        // SAFETY: the index is below the count, and a StaticString's text is never freed.
-        for index in 0..<text.utf8CodeUnitCount { unsafe append(byte: text.utf8Start[index]) }
+        for index in 0..<text.utf8CodeUnitCount { append(byte: text.byte(at: index)) }
     }
 
     private mutating func append(bigEndian number: UInt64, bytes count: Int) {

@@ -127,8 +127,7 @@ package enum ProxyHeaderParser {
     /// Whether as much of the text as was received stands at the place.
     private static func begins(_ received: RawSpan, _ start: Int, with text: StaticString) -> Bool {
         for index in 0..<min(text.utf8CodeUnitCount, received.byteCount - start) {
-            // SAFETY: the index is below the count, and a StaticString's text is never freed.
-            guard unsafe received.byte(at: start + index) == text.utf8Start[index] else { return false }
+            guard received.byte(at: start + index) == text.byte(at: index) else { return false }
         }
         return true
     }

@@ -56,7 +56,7 @@ extension BackendContractTests {
     }
 
     @Test(
-        "Without first bytes a connection completes as soon as it is made, and an origin that speaks first is heard",
+        "Without first bytes a connection completes as soon as it is made, and its origin may speak first",
         arguments: Subject.all, [OriginKind.ipv4, .ipv6, .unix])
     func connectsWithoutBytes(_ subject: Subject, kind: OriginKind) throws {
         try subject.check { bench in

@@ -41,15 +41,18 @@ final class Edge {
     /// - Parameters:
     ///   - routes: lines of one routes file.
     ///   - settings: further lines of `switchyard.conf`.
+    ///   - listener: kind and options of its listener, with `@` where the address belongs.
     ///   - usesIPv6: listens on ::1 and not on 127.0.0.1.
     ///   - logsToError: whether its log can be waited for; if not, its port is.
     init(
-        routes: String, settings: String = noSettings, usesIPv6: Bool = false, logsToError: Bool = true
+        routes: String, settings: String = noSettings, listener: String = "tls @", usesIPv6: Bool = false,
+        logsToError: Bool = true
     ) throws {
         folder = try TemporaryFolder()
         endpoint = usesIPv6 ? .ipv6(port: try FreePort.any()) : .ipv4(port: try FreePort.any())
         try folder.write("routes.d/test.routes", routes + "\n")
-        try Self.writeConfiguration(in: folder, listeners: [endpoint], settings: settings)
+        try Self.writeConfiguration(
+            in: folder, listeners: [endpoint], as: listener, settings: settings)
         process = try ChildProcess(Self.binary, ["--config", folder.path("switchyard.conf")])
         guard !logsToError else {
             try process.waitForErrorLine { $0.contains(Log.ready) }
@@ -60,10 +63,10 @@ final class Edge {
 
     /// Writes `switchyard.conf`. The edge reads it at its start and at a reload.
     static func writeConfiguration(
-        in folder: TemporaryFolder, listeners: [Endpoint], settings: String
+        in folder: TemporaryFolder, listeners: [Endpoint], as listener: String = "tls @", settings: String
     ) throws {
         let lines =
-            listeners.map { "listen tls \($0)" }
+            listeners.map { "listen " + listener.replacing("@", with: $0.description) }
             + ["routes routes.d/*.routes", "pidfile \(folder.path("switchyard.pid"))", settings]
             + ["io \(inputOutput)"]
         try folder.write("switchyard.conf", lines.joined(separator: "\n") + "\n")

@@ -12,7 +12,9 @@ import Wire
         0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a,
     ]
 
-    private func parse(_ bytes: [UInt8]) -> ProxyHeaderOutcome { ProxyHeaderParser.parse(bytes.span.rawBytes) }
+    private func parse(_ bytes: [UInt8]) -> ProxyHeaderOutcome {
+        ProxyHeaderParser.parse(bytes.span.rawBytes)
+    }
     private func parse(_ text: String) -> ProxyHeaderOutcome { parse(Array(text.utf8)) }
 
     private func version2(_ command: UInt8, _ family: UInt8, _ block: [UInt8]) -> [UInt8] {
@@ -79,7 +81,8 @@ import Wire
     @Test(
         "A line that is not exactly as it should be is refused",
         arguments: [
-            "PROXY TCP4 192.0.2.1 203.0.113.7 56324 443\n", "PROXY TCP4 192.0.2.1 203.0.113.7 56324 443\r\r\n",
+            "PROXY TCP4 192.0.2.1 203.0.113.7 56324 443\n",
+            "PROXY TCP4 192.0.2.1 203.0.113.7 56324 443\r\r\n",
             "PROXY TCP4  192.0.2.1 203.0.113.7 56324 443\r\n",
             "PROXY TCP4 192.0.2.1 203.0.113.7 56324 443 \r\n", "PROXY TCP4 192.0.2.1 203.0.113.7 56324\r\n",
             "PROXY TCP4 192.0.2.1 203.0.113.7 56324 443 1\r\n",
@@ -266,6 +269,7 @@ import Wire
         #expect("\(ApplicationProtocols.acmeTLS1.single)" == "acme-tls/1")
         #expect("\(([.http2, .http11] as ApplicationProtocols).single)" == "")
         #expect("\(([.http2, .other] as ApplicationProtocols).single)" == "")
-        #expect("\(ApplicationProtocols.other.single)" == "" && "\((([]) as ApplicationProtocols).single)" == "")
+        #expect(
+            "\(ApplicationProtocols.other.single)" == "" && "\((([]) as ApplicationProtocols).single)" == "")
     }
 }

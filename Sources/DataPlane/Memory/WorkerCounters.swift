@@ -16,7 +16,8 @@ package enum Counter: Int, CaseIterable, BitwiseCopyable, Sendable {
     case helloTimeout
     /// Hellos that offer Encrypted Client Hello; routed by the outer name.
     case helloECH
-    /// PROXY protocol headers that were read, that were wrong, and that were not whole by the hello's deadline.
+    /// PROXY protocol headers that were read, that were wrong, and that were not whole by the hello's
+    /// deadline.
     case proxyHeaders, proxyMalformed, proxyTimeout
     /// Names that no route knows, or that a route refuses.
     case rejected

@@ -76,7 +76,8 @@ extension RouteImage {
     package static func proxyHeader(_ index: UInt32, in image: RawSpan) -> RouteOptions.ProxyHeader {
         precondition(index < image.word32(at: Header.optionsCount), "the options index belongs to this image")
         let record = section(Header.options, in: image) &+ Int(index) &* RouteImageLayout.optionsBytes
-        return RouteOptions.ProxyHeader(rawValue: image.word8(at: record + OptionsField.proxyVersion)) ?? .none
+        return RouteOptions.ProxyHeader(rawValue: image.word8(at: record + OptionsField.proxyVersion))
+            ?? .none
     }
 
     /// The path of the file with an index that a route has given, as bytes of the image.
