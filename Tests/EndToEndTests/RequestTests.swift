@@ -215,6 +215,63 @@ extension EndToEnd {
             try port.edge.waitForAccessLine { $0["end"] == "request-timeout" }
         }
 
+        @Test func aBackendHearsTheClientThatABalancerNames() throws {
+            let server = try StreamListener()
+            let endpoint = Endpoint.ipv4(port: try FreePort.any())
+            let edge = try Edge(
+                routes: "a.example 127.0.0.1:1 http=all:\(server.endpoint)",
+                settings: "listen http \(endpoint) accept-proxy=127.0.0.0/8")
+            for cut in [0, 20, 46, 60] {
+                let bytes = Array(
+                    ("PROXY TCP4 192.0.2.9 198.51.100.1 1234 80\r\n"
+                        + "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").utf8)
+                let client = try StreamSocket(to: endpoint)
+                if cut > 0 { try client.send(Array(bytes.prefix(cut))) }
+                Pause.milliseconds(20)
+                try client.send(Array(bytes.dropFirst(cut)))
+                let expected =
+                    "GET / HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-For: 192.0.2.9\r\n"
+                    + "X-Forwarded-Proto: http\r\nConnection: close\r\n\r\n"
+                let connection = try server.accept()
+                #expect(try connection.receive(exactly: expected.utf8.count) == Array(expected.utf8))
+                connection.close()
+                #expect(try client.receiveToEnd() == [])
+            }
+            try edge.waitForAccessLine { $0["client"] == "192.0.2.9:1234" }
+        }
+
+        @Test func anAnswerBeforeTheContentIsWholeReachesTheClient() throws {
+            let server = try StreamListener()
+            let port = try Port(routes: "a.example 127.0.0.1:1 http=all:\(server.endpoint)")
+            let client = try StreamSocket(to: port.endpoint)
+            try client.send("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1000\r\n\r\nsome")
+            let connection = try server.accept()
+            var received: [UInt8] = []
+            while !received.ends(with: "some") { received += try connection.receive() }
+            try connection.send("HTTP/1.1 413 Too Large\r\n\r\n")
+            connection.close()
+            #expect(try client.receive() == Array("HTTP/1.1 413 Too Large\r\n\r\n".utf8))
+            // More of the content, which nobody wants, does not turn the answer into a reset.
+            try client.send("more")
+            #expect(try client.receiveToEnd() == [])
+            client.close()
+            let line = try port.edge.waitForAccessLine { $0["name"] == "a.example" }
+            #expect(line["end"] == "completed")
+        }
+
+        @Test func aClientThatIsResetTakesItsRequestAlong() throws {
+            let server = try StreamListener()
+            let port = try Port(routes: "a.example 127.0.0.1:1 http=all:\(server.endpoint)")
+            let client = try StreamSocket(to: port.endpoint)
+            try client.send("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+            let connection = try server.accept()
+            var received: [UInt8] = []
+            while !received.ends(with: "\r\n\r\n") { received += try connection.receive() }
+            client.reset()
+            #expect(throws: SocketError.connectionReset) { try connection.receive() }
+            try port.edge.waitForAccessLine { $0["end"] == "client-reset" }
+        }
+
         @Test func aTargetThatIsDownIsABadGateway() throws {
             let port = try Port(routes: "a.example 127.0.0.1:1 http=all:127.0.0.1:1")
             let answer = try port.ask("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
@@ -237,4 +294,8 @@ extension EndToEnd {
             #expect(log.split(separator: "\n").count == 2 && !log.contains("evil"), "\(log)")
         }
     }
+}
+
+extension [UInt8] {
+    fileprivate func ends(with text: String) -> Bool { suffix(text.utf8.count) == Array(text.utf8)[...] }
 }
