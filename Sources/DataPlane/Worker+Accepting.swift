@@ -18,8 +18,7 @@ extension Worker where Backend: ~Copyable {
             backend.close(result, reset: false)
             return
         }
-        guard sources.acquire(endpoint.address, limit: settings.sessionsPerSourceMax) else {
-            count.add(.sourceLimited)
+        guard admitSource(endpoint.address) else {
             backend.close(result, reset: true)
             return
         }
@@ -30,6 +29,22 @@ extension Worker where Backend: ~Copyable {
         }
         begin(slot, descriptor: result, endpoint: endpoint, listener: listener)
         if sessions.freeCount == 0 { pauseAccepting(.acceptPaused) }
+    }
+
+    /// Counts a session of a client's address, if `allow` and `deny` let it in and it has not too many
+    /// already. Whoever is not let in is counted and has no line in the log, which a flood would fill.
+    /// ``SourceCountersView/release(_:)`` takes it back.
+    @inline(always)
+    mutating func admitSource(_ address: IPAddress) -> Bool {
+        guard gate.allows(address) else {
+            count.add(.sourceDenied)
+            return false
+        }
+        guard sources.acquire(address, limit: settings.sessionsPerSourceMax) else {
+            count.add(.sourceLimited)
+            return false
+        }
+        return true
     }
 
     private mutating func begin(_ slot: Int, descriptor: Int32, endpoint: IPEndpoint, listener: Int) {

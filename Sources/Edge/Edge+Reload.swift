@@ -38,6 +38,7 @@ extension Edge {
         var numbers: [Int] = []
         for worker in workers {
             worker.links.mailbox.send(.settings(settings))
+            worker.links.mailbox.send(.gate(next.gate))
             for listener in closed {
                 guard let index = listenerIndexes[listener.endpoint] else { continue }
                 worker.links.mailbox.send(.removeListener(index: index))

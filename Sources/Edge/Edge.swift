@@ -167,7 +167,8 @@ package struct Edge: ~Copyable {
                 userTimeoutMilliseconds: Int32(clamping: current.configuration.timeouts.userMilliseconds),
                 links: links,
                 shared: WorkerShared(
-                    sources: sources, parkedSources: parkedSources, randomSeed: randomBits() | 1))
+                    sources: sources, parkedSources: parkedSources, randomSeed: randomBits() | 1,
+                    gate: current.gate))
             let log = log
             try startThread("worker-\(number)") {
                 do throws(Errno) {

@@ -1,7 +1,7 @@
 import Routes
 
 /// What the grammar knows and this version does not do yet. A configuration that asks for it is refused: an
-/// edge that quietly ignores `deny` or `proxy` is worse than one that does not start.
+/// edge that quietly ignores `max=` or `proxy` is worse than one that does not start.
 enum UnsupportedFeature {
     /// Diagnostics for the configuration file.
     static func all(in configuration: Configuration, file: SourceFile) -> [String] {
@@ -16,7 +16,7 @@ enum UnsupportedFeature {
             if listener.kind != .tls { refuse(listener.place, "`listen \(listener.kind.rawValue)`") }
             if !listener.acceptProxyFrom.isEmpty { refuse(listener.place, "`accept-proxy=`") }
         }
-        for directive in [ConfigurationDirective.allow, .deny, .metrics, .control] {
+        for directive in [ConfigurationDirective.metrics, .control] {
             refuse(configuration.place(of: directive), "`\(directive.rawValue)`")
         }
         return found

@@ -427,6 +427,11 @@ package struct RingSocket: BitwiseCopyable {
         get { has(1024) }
         set { set(1024, newValue) }
     }
+    /// Whether the peer's end is told as a fault when nothing is in flight.
+    var isEndWatched: Bool {
+        get { has(2048) }
+        set { set(2048, newValue) }
+    }
     /// For `receive`: whether ``readBuffer`` was taken for it, and goes back with its failure.
     var ownsReadBuffer: Bool {
         get { has(128) }
