@@ -18,6 +18,8 @@ package struct Edge: ~Copyable {
     /// The listeners' numbers in the workers, by address. A number stays its address's when the listener is
     /// closed: sessions that came in there are logged with it at their end.
     var listenerIndexes: [IPEndpoint: UInt32] = [:]
+    /// Tells the sockets of `asleep` routes.
+    let waker: Waker
     private let sources: SourceCounters
     private let parkedSources: SourceCounters
     let signals: SignalReader
@@ -39,8 +41,12 @@ package struct Edge: ~Copyable {
         let signals = try Self.naming("the signals", of: configurationPath) { () throws(Errno) in
             try SignalReader()
         }
+        let waker = try Self.naming("the waker", of: configurationPath) { () throws(Errno) in
+            try Waker(log: log)
+        }
         self.init(
-            path: configurationPath, log: log, seed: seed, current: loaded, limits: limits, signals: signals)
+            path: configurationPath, log: log, seed: seed, current: loaded, limits: limits, waker: waker,
+            signals: signals)
     }
 
     /// Does a part of the start; a failure says which.
@@ -56,13 +62,14 @@ package struct Edge: ~Copyable {
 
     private init(
         path: String, log: Log, seed: HashSeed, current: LoadedConfiguration, limits: Limits,
-        signals: consuming SignalReader
+        waker: Waker, signals: consuming SignalReader
     ) {
         self.path = path
         self.log = log
         self.seed = seed
         self.current = current
         self.limits = limits
+        self.waker = waker
         self.signals = signals
         let sessionsMax = limits.sessionsPerWorker * limits.workers
         sources = SourceCounters(connectionsMax: sessionsMax, keys: (randomBits(), randomBits()))
@@ -98,6 +105,7 @@ package struct Edge: ~Copyable {
         let inputOutput = try chooseInputOutput()
         do throws(Errno) {
             try log.start()
+            try waker.start()
             try startWorkers(inputOutput)
         } catch {
             throw InvalidConfiguration(text: "\(path): error: the edge cannot start: a thread: \(error)")
@@ -155,9 +163,10 @@ package struct Edge: ~Copyable {
 
     private mutating func startWorkers(_ inputOutput: InputOutput) throws(Errno) {
         for number in 0..<limits.workers {
-            let links = try WorkerLinks(logBell: log.bell)
+            let links = try WorkerLinks(logBell: log.bell, wakeBell: waker.bell)
             let handle = WorkerHandle(links: links)
             log.add(links.log)
+            waker.add(links.wakes)
             workers.append(handle)
             let start = WorkerStart(
                 inputOutput: inputOutput,

@@ -46,7 +46,6 @@ enum UnsupportedFeature {
         let route = RouteImage.route(index, in: image)
         let options = RouteImage.options(route.optionsIndex, in: image)
         var names: [String] = []
-        if route.action == .asleep { names.append("asleep") }
         if options.sessionsMax != nil { names.append("max=") }
         if options.idleMilliseconds != nil { names.append("idle=") }
         if options.drainMilliseconds != nil { names.append("drain=") }

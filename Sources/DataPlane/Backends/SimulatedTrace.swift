@@ -48,7 +48,8 @@ package struct SimulatedEvent: Sendable {
     /// What it was. Those that begin with `peer` were done by the other end of a connection.
     package enum Kind: UInt8, Sendable {
         /// The worker submitted an operation.
-        case receive, send, awaitReadable, awaitWritable, watchEnd, connect, cancel, fill, drain, shutdownWrite, close,
+        case receive, send, awaitReadable, awaitWritable, watchEnd, connect, cancel, fill, drain,
+            shutdownWrite, close,
             reset
         /// The worker was given a connection.
         case adopt

@@ -2,8 +2,8 @@ import CLinux
 package import Linux
 import Synchronization
 
-/// Wakes the thread that writes the log, or the one that tells the wake sockets. Rung by workers at most once per turn, and only when it is not
-/// ringing already.
+/// Wakes the thread that writes the log, or the one that tells the wake sockets. Rung by workers at most once
+/// per turn, and only when it is not ringing already.
 package final class LogBell: Sendable {
     private let isRinging = Atomic<Bool>(false)
     private let descriptor: Int32

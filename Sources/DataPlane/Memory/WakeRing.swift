@@ -64,8 +64,8 @@ extension LineBuilder {
 }
 
 /// Which routes a worker has asked to be woken of late, so that a thousand sessions of a route are one
-/// request. It forgets: routes that share a place push each other out, and then there are more requests, which
-/// become one message later.
+/// request. It forgets: routes that share a place push each other out, and then there are more requests,
+/// which become one message later.
 struct WakeMemory: ~Copyable {
     private struct Place: BitwiseCopyable {
         var route: UInt64
