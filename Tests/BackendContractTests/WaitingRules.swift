@@ -117,7 +117,7 @@ extension BackendContractTests {
 
 extension BackendContractTests {
     @Test(
-        "A watched end is told once as a fault, also one that came before, and leaves the bytes in front of it",
+        "A watched end is told once as a fault, also one that came before, and leaves the bytes in place",
         arguments: Subject.all, [false, true])
     func watchedEnd(_ subject: Subject, cameBefore: Bool) throws {
         try subject.check { bench in

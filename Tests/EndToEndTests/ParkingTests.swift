@@ -42,7 +42,7 @@ extension EndToEnd {
             let folder = try TemporaryFolder()
             let server = try WakeServer(in: folder)
             let names = ["a.example", "b.example", "c.example"]
-            let backends = try names.map { try Backend(.python, for: $0) }
+            let backends = try names.map { try Backend(.nginx, for: $0) }
             let asleep =
                 names.map { "\($0) asleep wake=unix:\(server.path)" }
                 + ["other.example asleep wake=unix:\(server.path)"]

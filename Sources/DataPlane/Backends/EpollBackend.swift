@@ -218,6 +218,7 @@ package import Linux
 
     @inline(always)
     private mutating func startReading(_ descriptor: Int32) {
+        sockets[Int(descriptor)].flags.remove(.endWatched)
         let flags = sockets[Int(descriptor)].flags
         if flags.contains(.readable) {
             performRead(descriptor)

@@ -73,9 +73,9 @@ package protocol IOBackend: ~Copyable {
     /// Completes as `writable` when the socket may take more.
     mutating func awaitWritable(_ descriptor: Int32)
 
-    /// From now on, and until it was told, a `fault` with the result 0 tells of the peer's end while nothing
-    /// is in flight on the socket, also of one that came before. Bytes stay unread in the socket. An end
-    /// behind more bytes than the socket can hold is not seen.
+    /// From now on, and until it was told or the next operation reads, a `fault` with the result 0 tells of
+    /// the peer's end while nothing is in flight on the socket, also of one that came before. Bytes stay
+    /// unread in the socket. An end behind more bytes than the socket can hold is not seen.
     mutating func watchEnd(_ descriptor: Int32)
 
     /// Each operation in flight on the socket completes soon, with `-ECANCELED` if it had not finished.

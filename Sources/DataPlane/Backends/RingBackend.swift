@@ -202,6 +202,7 @@ package import Linux
 
     package mutating func receive(_ descriptor: Int32, appendingTo slice: BufferSlice) {
         sockets[Int(descriptor)].reading = .receive
+        sockets[Int(descriptor)].isEndWatched = false
         sockets[Int(descriptor)].readBuffer = slice.buffer
         let waitsFirst = !sockets[Int(descriptor)].mayHaveBytes
         let operation = operation(.receive, descriptor)
@@ -238,6 +239,7 @@ package import Linux
 
     package mutating func awaitReadable(_ descriptor: Int32) {
         sockets[Int(descriptor)].reading = .readable
+        sockets[Int(descriptor)].isEndWatched = false
         sockets[Int(descriptor)].readBuffer = .none
         ring.poll(descriptor, events: UInt32(POLLIN), operation(.readable, descriptor))
     }

@@ -173,6 +173,7 @@ extension SimulatedBackend {
         if connections[id].reading.kind != .none {
             trace.violate("connection \(id) has a second read in flight")
         }
+        connections[id].isEndWatched = false
         connections[id].reading = SimulatedOperation(kind: kind, slice: slice)
         noteSubmitted(slice, 1)
         if random.chance(perMille: hardships.atOncePerMille) { performReading(id) }

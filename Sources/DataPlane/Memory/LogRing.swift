@@ -16,6 +16,7 @@ import Synchronization
     /// With room for about a thousand lines, unless told otherwise.
     package init(bytesMax: Int = 1 << 18) {
         self.bytesMax = bytesMax
+        // SAFETY: freed in deinit; nothing is read that was not written.
         unsafe memory = UnsafeMutablePointer<UInt8>.allocate(capacity: bytesMax)
     }
 

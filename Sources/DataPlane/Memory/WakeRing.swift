@@ -21,6 +21,7 @@ package final class WakeRing: Sendable {
 
     private let ring = LogRing(bytesMax: 1 << 16)
 
+    /// An empty ring.
     package init() {}
 
     /// Adds a request, whole or not at all. For the worker, which lays it out by ``LineBuilder``.

@@ -28,6 +28,7 @@ package struct WakeSchedule {
     private var nextLookNanoseconds: UInt64 = 0
     private var nextSweepNanoseconds: UInt64 = 0
 
+    /// Nobody was told of anything yet.
     package init() {}
 
     /// A worker's request; true when it is to be sent now.

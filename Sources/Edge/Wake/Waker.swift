@@ -8,8 +8,8 @@ import Synchronization
 /// feed over a connection of its own each.
 ///
 /// Nothing here waits for a socket: connecting to a unix socket is done at once or fails, and so few bytes
-/// always fit a new one. What fails is counted, and repeated as long as sessions wait, because the workers ask
-/// again.
+/// always fit a new one. What fails is counted, and repeated as long as sessions wait, because the workers
+/// ask again.
 final class Waker: Sendable {
     /// Rung when there are requests.
     let bell: LogBell
