@@ -63,7 +63,8 @@ let package = Package(
             name: "SessionTests", dependencies: ["DataPlane", "Support"], swiftSettings: settings),
         .testTarget(
             name: "MemoryTests",
-            dependencies: ["DataPlane", "Routes", "Wire", "Linux", "Support"], swiftSettings: settings),
+            dependencies: ["DataPlane", "Edge", "Routes", "Wire", "Linux", "Support"],
+            swiftSettings: settings),
         .testTarget(
             name: "BackendContractTests", dependencies: ["DataPlane", "Wire", "Linux", "Support"],
             swiftSettings: settings),

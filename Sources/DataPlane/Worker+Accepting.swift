@@ -35,9 +35,16 @@ extension Worker where Backend: ~Copyable {
         if sessions.freeCount == 0 { pauseAccepting(.acceptPaused) }
     }
 
-    /// Whether a client of this address may have one more session, which is then counted for it. The one gate
-    /// for whoever connects, and for whomever a PROXY protocol header names.
+    /// Whether a client of this address may have one more session, which is then counted for it: `allow` and
+    /// `deny` let it in, and it has not too many already. The one gate for whoever connects, and for whomever
+    /// a PROXY protocol header names. Whoever is not let in is counted and has no line in the log, which a
+    /// flood would fill. ``SourceCountersView/release(_:)`` takes it back.
+    @inline(always)
     mutating func admitSource(_ address: IPAddress) -> Bool {
+        guard gate.allows(address) else {
+            count.add(.sourceDenied)
+            return false
+        }
         guard sources.acquire(address, limit: settings.sessionsPerSourceMax) else {
             count.add(.sourceLimited)
             return false

@@ -13,7 +13,7 @@ extension Worker where Backend: ~Copyable {
             return
         }
         guard completion.token.kind != .fault else {
-            faulted(slot, completion.token.side)
+            faulted(slot, completion.token.side, completion.result)
             return
         }
         sessions[slot].inFlight -= 1
@@ -268,12 +268,17 @@ extension Worker where Backend: ~Copyable {
     /// A socket failed while nothing was in flight on it: its direction is blocked by the other side. The
     /// session gets the time of a half-closed one to deliver what it has, or less if its deadline is closer.
     @inline(never)
-    private mutating func faulted(_ slot: Int, _ side: Side) {
+    private mutating func faulted(_ slot: Int, _ side: Side, _ result: Int32) {
         guard sessions[slot].phase == .relaying || sessions[slot].phase == .forwarding else {
-            // Parked or connecting: the client has gone, and nobody waits for the answer.
-            if sessions[slot].phase == .parked, side == .client { end(slot, .clientReset) }
+            // The client has gone, and nobody waits for the answer. That it has only ended its side counts as
+            // gone, too: no TLS client does so between its hello and the server's.
+            if sessions[slot].phase == .parked, side == .client {
+                end(slot, result == 0 ? .clientGone : .clientReset)
+            }
             return
         }
+        // An end that was watched while the session was parked, and is told late: reading tells it again.
+        guard result != 0 else { return }
         sessions[slot].broken.insert(Sides(side))
         timers.hasten(slot, dueNanoseconds: backend.nowNanoseconds + settings.halfCloseNanoseconds)
     }

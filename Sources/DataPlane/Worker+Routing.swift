@@ -25,8 +25,8 @@ extension Worker where Backend: ~Copyable {
         case .targets:
             sessions[slot].routedMicroseconds = microseconds(since: sessions[slot].acceptedNanoseconds)
             connect(slot, route)
-        case .held: park(slot, nanoseconds: settings.heldNanoseconds)
-        case .asleep: park(slot, nanoseconds: settings.wakeNanoseconds)
+        case .held: _ = park(slot, nanoseconds: settings.heldNanoseconds)
+        case .asleep: if park(slot, nanoseconds: settings.wakeNanoseconds) { askToWake(slot, route) }
         case .reject: refuse(slot, .rejected, answers[.unrecognizedName], .rejected)
         case .reset:
             count.add(.rejected)
@@ -36,7 +36,7 @@ extension Worker where Backend: ~Copyable {
     }
 
     /// The route of a session's name, or the default one of a session without a name.
-    private func findRoute(_ slot: Int) -> RouteMatch {
+    func findRoute(_ slot: Int) -> RouteMatch {
         let label = sessions[slot].label
         guard label != .none else { return RouteImage.defaultMatch(in: table.image) }
         return RouteImage.find(labels.bytes(label), in: table.image)
@@ -193,49 +193,5 @@ extension Worker where Backend: ~Copyable {
         random ^= random << 25
         random ^= random >> 27
         return random &* 0x2545_f491_4f6c_dd1d
-    }
-
-    // MARK: Parking
-
-    /// Keeps a session, with its hello, until there is a new table. Its deadline is that of its first wait.
-    private mutating func park(_ slot: Int, nanoseconds: UInt64) {
-        guard sessions[slot].phase != .parked else { return }
-        let address = sessions[slot].source.address
-        guard parkedCount < settings.parkedMax,
-            parkedSources.acquire(address, limit: settings.parkedPerSourceMax)
-        else {
-            refuse(slot, .parkLimit, answers[.internalError], .rejected)
-            return
-        }
-        sessions[slot].enter(.parked)
-        sessions[slot].parkedNext = parkedHead
-        sessions[slot].parkedPrevious = -1
-        if parkedHead >= 0 { sessions[Int(parkedHead)].parkedPrevious = Int32(truncatingIfNeeded: slot) }
-        parkedHead = Int32(truncatingIfNeeded: slot)
-        parkedCount += 1
-        count.add(.parked)
-        count.add(.parkedNow)
-        timers.set(slot, dueNanoseconds: backend.nowNanoseconds + nanoseconds)
-    }
-
-    /// Takes a session out of the list of those that wait, if it is there.
-    mutating func leaveParked(_ slot: Int) {
-        guard sessions[slot].phase == .parked else { return }
-        let (next, previous) = (sessions[slot].parkedNext, sessions[slot].parkedPrevious)
-        if previous >= 0 { sessions[Int(previous)].parkedNext = next } else { parkedHead = next }
-        if next >= 0 { sessions[Int(next)].parkedPrevious = previous }
-        parkedCount -= 1
-        parkedSources.release(sessions[slot].source.address)
-        count.subtract(.parkedNow)
-    }
-
-    /// Looks all parked sessions up in the new table.
-    mutating func routeParked() {
-        var slot = parkedHead
-        while slot >= 0 {
-            let next = sessions[Int(slot)].parkedNext
-            route(Int(slot))
-            slot = next
-        }
     }
 }

@@ -9,12 +9,18 @@ package struct WorkerShared: Sendable {
     package var parkedSources: SourceCounters
     /// Random numbers that nobody outside knows; each worker is given its own.
     package var randomSeed: UInt64
+    /// Which clients may connect, until a message brings another one.
+    package var gate: SourceGate
 
     /// Builds the shared parts.
-    package init(sources: SourceCounters, parkedSources: SourceCounters, randomSeed: UInt64) {
+    package init(
+        sources: SourceCounters, parkedSources: SourceCounters, randomSeed: UInt64,
+        gate: SourceGate = SourceGate()
+    ) {
         self.sources = sources
         self.parkedSources = parkedSources
         self.randomSeed = randomSeed
+        self.gate = gate
     }
 }
 
@@ -28,13 +34,19 @@ package struct WorkerLinks: Sendable {
     package let log: LogRing
     /// Told when there are lines.
     package let logBell: LogBell
+    /// The wake sockets that it wants to be told.
+    package let wakes: WakeRing
+    /// Told when there are some.
+    package let wakeBell: LogBell
 
-    /// Builds the links of one worker.
-    package init(logBell: LogBell) throws(Errno) {
+    /// Builds the links of one worker; without a bell for its wakes nobody hears of them.
+    package init(logBell: LogBell, wakeBell: LogBell? = nil) throws(Errno) {
         mailbox = try Mailbox()
         counters = WorkerCounters()
         log = LogRing()
         self.logBell = logBell
+        wakes = WakeRing()
+        if let wakeBell { self.wakeBell = wakeBell } else { self.wakeBell = try LogBell() }
     }
 }
 
@@ -54,6 +66,7 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
     var table: RouteTableView
     var tableEpoch: UInt32 = 1
     var count: CounterWriter
+    var gate: SourceGateView
     var sources: SourceCountersView
     var parkedSources: SourceCountersView
     var random: UInt64
@@ -70,12 +83,17 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
     /// First of the sessions that wait for a route, or -1.
     var parkedHead: Int32 = -1
     var parkedCount = 0
+    /// The next of them whose route is to be asked for again, or -1: from the first one on.
+    var wakeCursor: Int32 = -1
+    /// Routes that were asked for of late.
+    let wakeMemory = WakeMemory()
     var isAccepting = true
     /// When accepting resumes after the system ran out of descriptors; 0: it has not.
     var acceptRetryNanoseconds: UInt64 = 0
     var listeners: [WorkerListener] = []
     var line = LineBuilder()
     var hasLoggedThisTurn = false
+    var hasAskedThisTurn = false
     var realtimeOffsetNanoseconds: UInt64 = 0
     var nextTickNanoseconds: UInt64 = 0
     var quietTicks = 0
@@ -84,6 +102,7 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
     var nextSweepNanoseconds: UInt64 = 0
     var state = RunState.running
     private var tableOwner: RouteTable
+    private var gateOwner: SourceGate
     let links: WorkerLinks
     /// Keeps alive what the views point into.
     private let shared: WorkerShared
@@ -116,6 +135,8 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         self.settings = settings
         self.links = links
         count = links.counters.writer
+        gate = shared.gate.view
+        gateOwner = shared.gate
         sources = shared.sources.view
         parkedSources = shared.parkedSources.view
         self.shared = shared
@@ -150,6 +171,10 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         if hasLoggedThisTurn {
             hasLoggedThisTurn = false
             links.logBell.ring()
+        }
+        if hasAskedThisTurn {
+            hasAskedThisTurn = false
+            links.wakeBell.ring()
         }
         if state != .running { checkDrained(nowNanoseconds) }
     }
@@ -206,6 +231,7 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         quietTicks = sessions.count == 0 && !hasWorkedSinceTick ? quietTicks + 1 : 0
         hasWorkedSinceTick = false
         backend.trim()
+        askAgain()
         guard nowNanoseconds >= nextSweepNanoseconds else { return }
         nextSweepNanoseconds = nowNanoseconds + 1_000_000_000
         targets.sweep(nowNanoseconds: nowNanoseconds)
@@ -235,6 +261,9 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
             routeParked()
         case .settings(let next):
             settings = next
+        case .gate(let next):
+            gate = next.view
+            gateOwner = next
         case .addListener(let descriptor, let index, let address, let plan):
             while listeners.count <= Int(index) { listeners.append(WorkerListener()) }
             listeners[Int(index)] = WorkerListener(descriptor: descriptor, address: address, plan: plan)

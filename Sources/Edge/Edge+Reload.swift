@@ -41,6 +41,7 @@ extension Edge {
         var numbers: [Int] = []
         for worker in workers {
             worker.links.mailbox.send(.settings(settings))
+            worker.links.mailbox.send(.gate(next.gate))
             for listener in listeners.changed {
                 guard let index = listenerIndexes[listener.endpoint] else { continue }
                 worker.links.mailbox.send(.changeListener(index: index, plan: ListenerPlan(listener)))

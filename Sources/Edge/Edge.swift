@@ -19,6 +19,8 @@ package struct Edge: ~Copyable {
     /// The listeners' numbers in the workers, by address. A number stays its address's when the listener is
     /// closed: sessions that came in there are logged with it at their end.
     var listenerIndexes: [IPEndpoint: UInt32] = [:]
+    /// Tells the sockets of `asleep` routes.
+    let waker: Waker
     private let sources: SourceCounters
     private let parkedSources: SourceCounters
     let signals: SignalReader
@@ -59,9 +61,12 @@ package struct Edge: ~Copyable {
         let inbox = try Self.naming("the inbox", of: configurationPath) { () throws(Errno) in
             try EdgeInbox()
         }
+        let waker = try Self.naming("the waker", of: configurationPath) { () throws(Errno) in
+            try Waker(log: log)
+        }
         self.init(
-            path: configurationPath, log: log, seed: seed, current: loaded, limits: limits, signals: signals,
-            inbox: inbox)
+            path: configurationPath, log: log, seed: seed, current: loaded, limits: limits, waker: waker,
+            signals: signals, inbox: inbox)
     }
 
     /// Does a part of the start; a failure says which.
@@ -77,13 +82,14 @@ package struct Edge: ~Copyable {
 
     private init(
         path: String, log: Log, seed: HashSeed, current: LoadedConfiguration, limits: Limits,
-        signals: consuming SignalReader, inbox: EdgeInbox
+        waker: Waker, signals: consuming SignalReader, inbox: EdgeInbox
     ) {
         self.path = path
         self.log = log
         self.seed = seed
         self.current = current
         self.limits = limits
+        self.waker = waker
         self.signals = signals
         self.inbox = inbox
         let sessionsMax = limits.sessionsPerWorker * limits.workers
@@ -113,6 +119,7 @@ package struct Edge: ~Copyable {
         let inputOutput = try chooseInputOutput()
         do throws(Errno) {
             try log.start()
+            try waker.start()
             try startWorkers(inputOutput)
         } catch {
             throw InvalidConfiguration(text: "\(path): error: the edge cannot start: a thread: \(error)")
@@ -172,9 +179,10 @@ package struct Edge: ~Copyable {
 
     private mutating func startWorkers(_ inputOutput: InputOutput) throws(Errno) {
         for number in 0..<limits.workers {
-            let links = try WorkerLinks(logBell: log.bell)
+            let links = try WorkerLinks(logBell: log.bell, wakeBell: waker.bell)
             let handle = WorkerHandle(links: links)
             log.add(links.log)
+            waker.add(links.wakes)
             workers.append(handle)
             let start = WorkerStart(
                 inputOutput: inputOutput,
@@ -184,7 +192,8 @@ package struct Edge: ~Copyable {
                 userTimeoutMilliseconds: Int32(clamping: current.configuration.timeouts.userMilliseconds),
                 links: links,
                 shared: WorkerShared(
-                    sources: sources, parkedSources: parkedSources, randomSeed: randomBits() | 1))
+                    sources: sources, parkedSources: parkedSources, randomSeed: randomBits() | 1,
+                    gate: current.gate))
             let log = log
             try startThread("worker-\(number)") {
                 do throws(Errno) {

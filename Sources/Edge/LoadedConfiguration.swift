@@ -8,6 +8,8 @@ package struct LoadedConfiguration: Sendable {
     package var configuration: Configuration
     /// The compiled routes.
     package var table: RouteTable
+    /// `allow` and `deny`, compiled.
+    package var gate: SourceGate
     /// How many routes files, routes and names there are.
     package var fileCount: Int
     package var routeCount: Int
@@ -54,7 +56,7 @@ extension LoadedConfiguration {
                 ? ["\(path): warning: there is no route: every hello is refused"] : []
             let texts = (warnings.rendered.isEmpty ? [] : [warnings.rendered]) + emptiness
             return LoadedConfiguration(
-                configuration: configuration, table: table,
+                configuration: configuration, table: table, gate: SourceGate(configuration.sources),
                 fileCount: sources.count, routeCount: compiled.routeCount, nameCount: compiled.nameCount,
                 warnings: texts.joined(separator: "\n"), loadNanoseconds: monotonicNanoseconds() - start)
         } catch {

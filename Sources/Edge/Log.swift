@@ -72,6 +72,8 @@ final class Log: Sendable {
     /// together.
     func write(_ severity: LogSettings.Level, _ text: String) {
         guard severity.rank >= level.withLock({ $0.rank }) else { return }
+        // Under one lock from the time to the line feed: the wakes' thread and those of workers that cannot
+        // start write, too.
         builder.withLock { line in
             line.clear()
             line.append(timestampNanoseconds: realtimeNanoseconds())
@@ -79,26 +81,24 @@ final class Log: Sendable {
             for byte in severity.rawValue.utf8 { line.append(byte: byte) }
             line.append(byte: UInt8(ascii: " "))
             _ = control.append(line.bytes)
+            append(text, by: &line)
         }
-        appendText(text)
         bell.ring()
     }
 
-    private func appendText(_ text: String) {
-        builder.withLock { line in
-            line.clear()
-            var column = 0
-            for byte in text.utf8 {
-                line.append(byte: byte)
-                column += 1
-                guard column == 4000 else { continue }
-                _ = control.append(line.bytes)
-                line.clear()
-                column = 0
-            }
-            line.append(byte: UInt8(ascii: "\n"))
+    private func append(_ text: String, by line: inout LineBuilder) {
+        line.clear()
+        var column = 0
+        for byte in text.utf8 {
+            line.append(byte: byte)
+            column += 1
+            guard column == 4000 else { continue }
             _ = control.append(line.bytes)
+            line.clear()
+            column = 0
         }
+        line.append(byte: UInt8(ascii: "\n"))
+        _ = control.append(line.bytes)
     }
 }
 

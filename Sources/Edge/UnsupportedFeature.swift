@@ -1,7 +1,7 @@
 import Routes
 
 /// What the grammar knows and this version does not do yet. A configuration that asks for it is refused: an
-/// edge that quietly ignores `deny` or `proxy` is worse than one that does not start.
+/// edge that quietly ignores `max=` or `proxy` is worse than one that does not start.
 enum UnsupportedFeature {
     /// Diagnostics for the configuration file.
     static func all(in configuration: Configuration, file: SourceFile) -> [String] {
@@ -12,7 +12,7 @@ enum UnsupportedFeature {
             found.append(
                 "\(file.path):\(place.line):\(column): error: \(what) is not built yet in this version")
         }
-        for directive in [ConfigurationDirective.allow, .deny, .metrics, .control] {
+        for directive in [ConfigurationDirective.metrics, .control] {
             refuse(configuration.place(of: directive), "`\(directive.rawValue)`")
         }
         return found
@@ -42,7 +42,6 @@ enum UnsupportedFeature {
         let route = RouteImage.route(index, in: image)
         let options = RouteImage.options(route.optionsIndex, in: image)
         var names: [String] = []
-        if route.action == .asleep { names.append("asleep") }
         if options.sessionsMax != nil { names.append("max=") }
         if options.idleMilliseconds != nil { names.append("idle=") }
         if options.drainMilliseconds != nil { names.append("drain=") }

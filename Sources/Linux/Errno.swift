@@ -25,7 +25,7 @@ package struct Errno: Error, Equatable, BitwiseCopyable, CustomStringConvertible
 
     /// The system's own words, such as "Address already in use".
     package var description: String {
-        // SAFETY: strerror's text is copied at once; only the control thread asks for it.
+        // SAFETY: strerror's text is copied at once, and glibc (2.32) keeps one for each thread.
         guard let text = unsafe strerror(number) else { return "error \(number)" }
         return unsafe String(cString: text)
     }

@@ -81,3 +81,21 @@ private func setOption(_ descriptor: Int32, _ level: Int32, _ option: Int32, _ v
 
 /// Closes a descriptor that nobody else owns.
 package func closeDescriptor(_ descriptor: Int32) { _ = clinux_close(descriptor) }
+
+/// Sends a few bytes to a unix socket over a connection of their own, without waiting: a stream socket whose
+/// queue is full fails with EAGAIN, and a new connection has room for more than a page.
+package func sendToUnixSocket(_ path: [UInt8], _ bytes: [UInt8]) throws(Errno) {
+    guard !path.isEmpty, path.count <= SocketAddress.pathBytesMax else { throw .invalidArgument }
+    // SAFETY: bytes of an array of integers are integers.
+    let address = unsafe SocketAddress(path: path.span.bytes)
+    let descriptor = try check(clinux_socket(address.family))
+    defer { _ = clinux_close(descriptor) }
+
+    // SAFETY: the address is as long as it says.
+    try check(unsafe address.withKernelAddress { unsafe clinux_connect(descriptor, $0, $1) })
+    // SAFETY: the bytes are as many as the span says, for the time of the call.
+    let sent = unsafe bytes.span.withUnsafeBufferPointer {
+        unsafe clinux_send(descriptor, $0.baseAddress, $0.count, 0)
+    }
+    try check(sent)
+}

@@ -24,6 +24,7 @@ protocol ContractBackend: AnyObject {
     func send(_ descriptor: Int32, _ bytes: BufferSlice, endFollows: Bool)
     func awaitReadable(_ descriptor: Int32)
     func awaitWritable(_ descriptor: Int32)
+    func watchEnd(_ descriptor: Int32)
     func cancel(_ descriptor: Int32)
     func shutdownWrite(_ descriptor: Int32)
     func close(_ descriptor: Int32, reset: Bool)
@@ -79,6 +80,7 @@ final class BackendBox<Backend: IOBackend & ~Copyable>: ContractBackend {
     }
     func awaitReadable(_ descriptor: Int32) { backend.awaitReadable(descriptor) }
     func awaitWritable(_ descriptor: Int32) { backend.awaitWritable(descriptor) }
+    func watchEnd(_ descriptor: Int32) { backend.watchEnd(descriptor) }
     func cancel(_ descriptor: Int32) { backend.cancel(descriptor) }
     func shutdownWrite(_ descriptor: Int32) { backend.shutdownWrite(descriptor) }
     func close(_ descriptor: Int32, reset: Bool) { backend.close(descriptor, reset: reset) }

@@ -114,3 +114,53 @@ extension BackendContractTests {
         }
     }
 }
+
+extension BackendContractTests {
+    @Test(
+        "A watched end is told once as a fault, also one that came before, and leaves the bytes in place",
+        arguments: Subject.all, [false, true])
+    func watchedEnd(_ subject: Subject, cameBefore: Bool) throws {
+        try subject.check { bench in
+            let (held, peer) = try bench.pair()
+            _ = try peer.send([1, 2, 3])
+            bench.pass(milliseconds: 10)
+            if cameBefore { try peer.endSending() }
+            bench.backend.watchEnd(held.descriptor)
+            if !cameBefore {
+                bench.pass(milliseconds: 20)
+                #expect(bench.isQuiet, "bytes are no end")
+                _ = try peer.send([4])
+                bench.pass(milliseconds: 20)
+                #expect(bench.isQuiet, "bytes are no end")
+                try peer.endSending()
+            }
+            let before = bench.backend.nowNanoseconds
+            let fault = try bench.completion(.fault, of: held)
+            #expect(fault.result == 0)
+            #expect(bench.backend.nowNanoseconds - before < 300_000_000)
+            bench.pass(milliseconds: 20)
+            #expect(bench.isQuiet, "it is told once")
+            bench.receive(held)
+            let bytes = try bench.bytes(try bench.completion(.receive, of: held))
+            #expect(bytes == (cameBefore ? [1, 2, 3] : [1, 2, 3, 4]))
+        }
+    }
+
+    @Test("Bytes that come while an end is watched are received later", arguments: Subject.all)
+    func watchedInVain(_ subject: Subject) throws {
+        try subject.check { bench in
+            let (held, peer) = try bench.pair()
+            bench.backend.watchEnd(held.descriptor)
+            _ = try peer.send([1, 2, 3])
+            bench.pass(milliseconds: 20)
+            #expect(bench.isQuiet)
+            bench.receive(held)
+            #expect(try bench.bytes(try bench.completion(.receive, of: held)) == [1, 2, 3])
+            bench.receive(held)
+            try peer.endSending()
+            #expect(try bench.completion(.receive, of: held).result == 0, "and then it is no fault")
+            bench.pass(milliseconds: 20)
+            #expect(bench.isQuiet)
+        }
+    }
+}

@@ -113,6 +113,7 @@ extension Judge {
         case "hello-timeout": world.mark(.helloTimedOut)
         case "idle-timeout": world.mark(.idleTimedOut)
         case "half-close-timeout": world.mark(.halfCloseTimedOut)
+        case "client-gone" where peer.hasSentPrefix: world.mark(.leftWhileParked)
         case "park-timeout": world.mark(.parkTimedOut)
         case "park-limit": world.mark(.parkLimited)
         case "completed":

@@ -100,10 +100,12 @@ final class Judge {
     func sawReset(_ peer: Peer) {
         guard let client = world.clients[peer.connection] else { return }
         guard client.adoptedNanoseconds != nil else {
+            let isDenied = world.scenario.isDenied(client)
+            if isDenied { world.mark(.sourceDenied) }
             let isLimited = world.settings.contains { $0.sessionsPerSourceMax < world.scenario.clients.count }
             if isLimited { world.mark(.sourceLimited) }
             require(
-                isLimited || world.hasClosedListener || world.isEnding,
+                isDenied || isLimited || world.hasClosedListener || world.isEnding,
                 "connection \(peer.connection) was reset before anything")
             return
         }
@@ -164,6 +166,7 @@ final class Judge {
                 continue
             }
             if client.adoptedNanoseconds == nil { client.adoptedNanoseconds = now }
+            if world.scenario.isDenied(client) { fail("client \(client.number) is denied, and is served") }
             if session.activity == .parked { client.wasParked = true }
             if session.activity == .closing, client.closingNanoseconds == nil {
                 client.closingNanoseconds = now

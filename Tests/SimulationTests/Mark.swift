@@ -8,11 +8,13 @@ enum Mark: Int, CaseIterable {
     /// A parked session was led to an origin by a later table.
     case parkedThenRouted
     case parkTimedOut, parkLimited
+    /// A name was asked to be woken a second time. A parked session's client left, in order.
+    case askedAgain, leftWhileParked
     /// A hello went to a second origin after the first had failed.
     case triedAnotherOrigin
     /// All slots were taken.
     case slotsFull
-    case sourceLimited
+    case sourceLimited, sourceDenied
     /// One side ended and the other went on.
     case clientEndedFirst, originEndedFirst
     /// Answers that clients read whole.

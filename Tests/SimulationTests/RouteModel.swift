@@ -22,14 +22,17 @@ struct TableModel {
     var balance = "weighted"
 
     /// What the table says to a name; nil for the name: the hello has none.
-    func find(_ name: String?) -> Action? {
+    func find(_ name: String?) -> Action? { pattern(for: name).flatMap { routes[$0] } }
+
+    /// The pattern that fits a name.
+    func pattern(for name: String?) -> String? {
         if let name {
-            if let exact = routes[name] { return exact }
-            if let dot = name.firstIndex(of: "."), let wildcard = routes["*" + name[dot...]] {
-                return wildcard
+            if routes[name] != nil { return name }
+            if let dot = name.firstIndex(of: "."), routes["*" + name[dot...]] != nil {
+                return "*" + name[dot...]
             }
         }
-        return routes["*"]
+        return routes["*"] == nil ? nil : "*"
     }
 
     func text(origins: [OriginAddress]) -> String {
@@ -83,7 +86,8 @@ struct TableModel {
             let isHeld = temper.isParking && random.chance(perMille: 600)
             table.routes[pattern] =
                 isHeld
-                ? .held : action(&random, originCount: originCount, isEasy: isEasy)
+                ? random.chance(perMille: 500) ? .held : .asleep
+                : action(&random, originCount: originCount, isEasy: isEasy)
         }
         if isEasy { table.routes["*"] = action(&random, originCount: originCount, isEasy: true) }
         return table

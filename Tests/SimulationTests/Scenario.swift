@@ -57,6 +57,8 @@ struct Scenario {
     let operations: [(nanoseconds: UInt64, operation: Operation)]
     /// When the last client comes and the last operation is done.
     let busyNanoseconds: UInt64
+    /// Whom the worker lets in.
+    let deniedClient: Int?
     /// Continues the seed's chance during the run.
     let random: SimulatedRandom
 
@@ -100,7 +102,27 @@ struct Scenario {
             isEasy
             ? Self.reloads(&random, originCount: originCount, temper)
             : Self.operations(&random, originCount: originCount, temper)
+        deniedClient = !isEasy && random.chance(perMille: 200) ? 0 : nil
         self.random = random
+    }
+
+    /// One client is denied, or nobody.
+    var gate: SourceGate {
+        var rules = SourceRules()
+        if let deniedClient {
+            let address = clients[deniedClient].endpoint.address
+            rules.rules.append(
+                SourceRules.Rule(
+                    isAllowed: false,
+                    prefix: AddressPrefix(address: address, lengthBits: address.widthBits),
+                    place: SourcePlace(line: 1, lineStart: 0, start: 0, end: 0)))
+        }
+        return SourceGate(rules)
+    }
+
+    /// Whether a client's address is the one that is denied.
+    func isDenied(_ client: Client) -> Bool {
+        deniedClient.map { clients[$0].endpoint.address == client.endpoint.address } ?? false
     }
 
     // MARK: The machine

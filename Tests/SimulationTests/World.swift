@@ -21,6 +21,10 @@ final class World {
     private(set) var settings: [WorkerSettings]
     private(set) var marks = [Int](repeating: 0, count: Mark.allCases.count)
 
+    /// When the worker last asked for a route to be woken, by its identity and by its name.
+    var askedRoutes: [UInt64: UInt64] = [:]
+    var askedNames: [String: UInt64] = [:]
+
     /// By connection.
     private(set) var peers: [Int: Peer] = [:]
     private(set) var clients: [Int: Client] = [:]
@@ -61,7 +65,7 @@ final class World {
         let shared = WorkerShared(
             sources: SourceCounters(connectionsMax: 64, keys: (random.next(), random.next())),
             parkedSources: SourceCounters(connectionsMax: 64, keys: (random.next(), random.next())),
-            randomSeed: random.next() | 1)
+            randomSeed: random.next() | 1, gate: scenario.gate)
         worker = SimulatedWorker(
             backend: backend, sessionsMax: scenario.sessionsMax,
             table: scenario.table.compiled(origins: originAddresses), settings: scenario.settings,
@@ -289,6 +293,7 @@ final class World {
         meetConnects(actedBefore)
         for line in log.read(links.log) { judge.judgeLine(line) }
         judge.judgeTurn()
+        judge.judgeWakes(actedBefore)
         if !isFrozen { lookAtPeers() }
         for client in scenario.clients where client.peer?.hasSentPrefix == false {
             client.firstTable = actedTable

@@ -92,6 +92,24 @@ package import Linux
         if flags.contains(.readable), sockets[Int(descriptor)].reading != .none { performRead(descriptor) }
         if flags.contains(.writable), sockets[Int(descriptor)].writing != .none { performWrite(descriptor) }
         if events & EPOLLERR.rawValue != 0 { noteFault(descriptor) }
+        if flags.contains(.endWatched) { noteEnd(descriptor) }
+    }
+
+    package mutating func watchEnd(_ descriptor: Int32) {
+        sockets[Int(descriptor)].flags.insert(.endWatched)
+        // The kernel tells at once of an end that is there when it first hears of the socket.
+        if !sockets[Int(descriptor)].flags.contains(.registered) { register(descriptor, adding: []) }
+        noteEnd(descriptor)
+    }
+
+    @inline(never)
+    private mutating func noteEnd(_ descriptor: Int32) {
+        let socket = sockets[Int(descriptor)]
+        guard socket.flags.isSuperset(of: [.endWatched, .peerEnded]), socket.flags.isDisjoint(with: .failed),
+            socket.reading == .none, socket.writing == .none
+        else { return }
+        sockets[Int(descriptor)].flags.remove(.endWatched)
+        complete(socket.owner.with(.fault), 0)
     }
 
     @inline(never)
@@ -206,6 +224,7 @@ package import Linux
 
     @inline(always)
     private mutating func startReading(_ descriptor: Int32) {
+        sockets[Int(descriptor)].flags.remove(.endWatched)
         let flags = sockets[Int(descriptor)].flags
         if flags.contains(.readable) {
             performRead(descriptor)
@@ -345,6 +364,8 @@ package struct EpollSocket: BitwiseCopyable {
         /// There is urgent data: a receive stops in front of it, so that a short one has not emptied the
         /// socket, and a splice never comes past it (tcp(7), "Urgent data"). Until a receive finds nothing.
         static let urgent = Flags(rawValue: 64)
+        /// The peer's end is told as a fault when nothing is in flight.
+        static let endWatched = Flags(rawValue: 128)
     }
 
     /// Slot, generation and side that completions carry.

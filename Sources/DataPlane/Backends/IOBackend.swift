@@ -76,6 +76,11 @@ package protocol IOBackend: ~Copyable {
     /// Completes as `writable` when the socket may take more.
     mutating func awaitWritable(_ descriptor: Int32)
 
+    /// From now on, and until it was told or the next operation reads, a `fault` with the result 0 tells of
+    /// the peer's end while nothing is in flight on the socket, also of one that came before. Bytes stay
+    /// unread in the socket. An end behind more bytes than the socket can hold is not seen.
+    mutating func watchEnd(_ descriptor: Int32)
+
     /// Each operation in flight on the socket completes soon, with `-ECANCELED` if it had not finished.
     mutating func cancel(_ descriptor: Int32)
 
@@ -195,7 +200,7 @@ package enum OperationKind: UInt8, BitwiseCopyable {
     case writable = 7
     /// The socket failed while nothing was in flight on it. Unasked for: not counted as an operation. Comes
     /// once at most, and not when an operation has said it. A socket on which nothing ever had to wait may
-    /// fail without.
+    /// fail without, unless its end is watched (``IOBackend/watchEnd(_:)``). The result 0 is that end.
     case fault = 8
 }
 

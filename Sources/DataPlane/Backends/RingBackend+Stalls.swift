@@ -60,6 +60,11 @@ extension RingBackend {
         if result == 0 { sockets[Int(descriptor)].isWatched = true }
     }
 
+    package mutating func watchEnd(_ descriptor: Int32) {
+        sockets[Int(descriptor)].isEndWatched = true
+        watch(descriptor, events: EPOLLRDHUP.rawValue)
+    }
+
     /// The epoll has something to tell.
     @inline(never)
     mutating func stallsReady(_ flags: UInt32) {
@@ -83,6 +88,7 @@ extension RingBackend {
     private mutating func stallEnded(_ descriptor: Int32, _ registration: UInt32, _ events: UInt32) {
         let socket = sockets[Int(descriptor)]
         guard socket.isOpen, socket.registration == registration else { return }
+        let ended = EPOLLRDHUP.rawValue | EPOLLHUP.rawValue
         if socket.awaitsRoom {
             sockets[Int(descriptor)].awaitsRoom = false
             if socket.writing == .writable {
@@ -93,6 +99,9 @@ extension RingBackend {
         } else if socket.isQuiet, events & EPOLLERR.rawValue != 0, !socket.hasFailed {
             sockets[Int(descriptor)].hasFailed = true
             completions.push(Completion(token: socket.owner.with(.fault), result: -ECONNRESET))
+        } else if socket.isQuiet, socket.isEndWatched, !socket.hasFailed, events & ended != 0 {
+            sockets[Int(descriptor)].isEndWatched = false
+            completions.push(Completion(token: socket.owner.with(.fault), result: 0))
         }
     }
 }

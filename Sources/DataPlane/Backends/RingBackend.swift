@@ -206,6 +206,7 @@ package import Linux
 
     package mutating func receive(_ descriptor: Int32, appendingTo slice: BufferSlice) {
         sockets[Int(descriptor)].reading = .receive
+        sockets[Int(descriptor)].isEndWatched = false
         sockets[Int(descriptor)].readBuffer = slice.buffer
         let waitsFirst = !sockets[Int(descriptor)].mayHaveBytes
         let operation = operation(.receive, descriptor)
@@ -242,6 +243,7 @@ package import Linux
 
     package mutating func awaitReadable(_ descriptor: Int32) {
         sockets[Int(descriptor)].reading = .readable
+        sockets[Int(descriptor)].isEndWatched = false
         sockets[Int(descriptor)].readBuffer = .none
         ring.poll(descriptor, events: UInt32(POLLIN), operation(.readable, descriptor))
     }
@@ -430,6 +432,11 @@ package struct RingSocket: BitwiseCopyable {
     var isWriteCancelled: Bool {
         get { has(1024) }
         set { set(1024, newValue) }
+    }
+    /// Whether the peer's end is told as a fault when nothing is in flight.
+    var isEndWatched: Bool {
+        get { has(2048) }
+        set { set(2048, newValue) }
     }
     /// For `receive`: whether ``readBuffer`` was taken for it, and goes back with its failure.
     var ownsReadBuffer: Bool {

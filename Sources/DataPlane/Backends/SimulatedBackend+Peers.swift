@@ -162,6 +162,7 @@ extension SimulatedBackend {
         guard !connections[id].isResetByPeer, !connections[id].hasPeerEnded else { return }
         note(.peerFinish, id)
         connections[id].hasPeerEnded = true
+        tellEnd(id)
     }
 
     /// The other end resets the connection; with ETIMEDOUT: the worker's kernel has given up on it.
@@ -186,6 +187,18 @@ extension SimulatedBackend {
         note(.peerClose, id)
         connections[id].hasPeerEnded = true
         connections[id].hasPeerClosed = true
+        tellEnd(id)
+    }
+
+    /// As epoll does with EPOLLRDHUP: an end is told whether or not bytes are left in front of it.
+    mutating func tellEnd(_ id: Int) {
+        let connection = connections[id]
+        guard connection.isEndWatched, connection.hasPeerEnded, connection.isOpen,
+            connection.inFlightCount == 0, let owner = connection.owner
+        else { return }
+        connections[id].isEndWatched = false
+        trace.hit(.endTold)
+        complete(owner.with(.fault), 0, connection: id)
     }
 
     /// As epoll does: an error on a socket without operations is told at once, and only then.

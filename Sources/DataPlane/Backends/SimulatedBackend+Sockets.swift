@@ -163,10 +163,21 @@ extension SimulatedBackend {
         submitWriting(id, .writable, BufferSlice())
     }
 
+    package mutating func watchEnd(_ descriptor: Int32) {
+        guard let id = connection(of: descriptor, "watchEnd") else { return }
+        note(.watchEnd, id)
+        if connections[id].inFlightCount > 0 {
+            trace.violate("the end of connection \(id) is watched with operations in flight")
+        }
+        connections[id].isEndWatched = true
+        tellEnd(id)
+    }
+
     private mutating func submitReading(_ id: Int, _ kind: OperationKind, _ slice: BufferSlice) {
         if connections[id].reading.kind != .none {
             trace.violate("connection \(id) has a second read in flight")
         }
+        connections[id].isEndWatched = false
         connections[id].reading = SimulatedOperation(kind: kind, slice: slice)
         noteSubmitted(slice, 1)
         if random.chance(perMille: hardships.atOncePerMille) { performReading(id) }

@@ -100,6 +100,8 @@ struct SimulatedConnection {
     /// The other end has seen, or will see, a reset.
     var isResetByWorker = false
 
+    /// The worker wants to be told of the other end's end while nothing is in flight.
+    var isEndWatched = false
     var reading = SimulatedOperation()
     var writing = SimulatedOperation()
     /// When the last of its completions comes.

@@ -48,7 +48,8 @@ package struct SimulatedEvent: Sendable {
     /// What it was. Those that begin with `peer` were done by the other end of a connection.
     package enum Kind: UInt8, Sendable {
         /// The worker submitted an operation.
-        case receive, send, awaitReadable, awaitWritable, connect, cancel, fill, drain, shutdownWrite, close,
+        case receive, send, awaitReadable, awaitWritable, watchEnd, connect, cancel, fill, drain,
+            shutdownWrite, close,
             reset
         /// The worker was given a connection.
         case adopt
@@ -92,6 +93,8 @@ package enum SimulatedFault: Int, CaseIterable, Sendable {
     case resetSeenByWrite
     /// A reset of a socket on which nothing was in flight, told unasked.
     case faultTold
+    /// The other end's end, told while nothing was in flight.
+    case endTold
     /// A completion for a session that had ended, and one whose slot had a new tenant by then.
     case lateCompletion, lateCompletionOfReusedSlot
     /// An operation that was cancelled, and one that finished in spite of a cancel.

@@ -192,7 +192,8 @@ extension SimulatedWorker {
                 "the counter of parked sessions says \(counters[.parkedNow]) of \(worker.parkedCount)")
         }
         let accepted =
-            counters[.ended] + counters[.sessions] + counters[.sourceLimited] + worker.backend.goneCount
+            counters[.ended] + counters[.sessions] + counters[.sourceLimited] + counters[.sourceDenied]
+            + worker.backend.goneCount
         if counters[.accepted] != accepted {
             faults.append(
                 "\(counters[.accepted]) were accepted, but \(accepted) ended, live, or were turned away")

@@ -2,8 +2,8 @@ import CLinux
 package import Linux
 import Synchronization
 
-/// Wakes the thread that writes the log. Rung by workers at most once per turn, and only when it is not
-/// ringing already.
+/// Wakes the thread that writes the log, or the one that tells the wake sockets. Rung by workers at most once
+/// per turn, and only when it is not ringing already.
 package final class LogBell: Sendable {
     private let isRinging = Atomic<Bool>(false)
     private let descriptor: Int32
@@ -20,9 +20,10 @@ package final class LogBell: Sendable {
         _ = unsafe clinux_write(descriptor, &one, 8)
     }
 
-    /// Waits until there may be lines. For the log's thread.
-    package func wait() {
-        _ = clinux_wait_readable(descriptor, -1)
+    /// Waits until there may be lines, or so many milliseconds have passed (-1: no limit). For the thread
+    /// that it wakes.
+    package func wait(milliseconds: Int32 = -1) {
+        guard clinux_wait_readable(descriptor, milliseconds) > 0 else { return }
         var count: UInt64 = 0
         // SAFETY: an event descriptor is read as eight bytes.
         _ = unsafe clinux_read(descriptor, &count, 8)

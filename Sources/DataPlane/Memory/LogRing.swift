@@ -6,15 +6,19 @@ import Synchronization
 /// lock. When the reader is slow (a full disk, a blocked terminal) lines are dropped and counted; a worker
 /// never waits.
 @safe package final class LogRing: Sendable {
-    /// Room for about a thousand lines.
-    private static let bytesMax = 1 << 18
+    private let bytesMax: Int
     // SAFETY: written once here, freed in deinit. Bytes from `tail` up to `head` belong to the reader, all
     // others to the writer; the atomics hand them over.
     private nonisolated(unsafe) let memory: UnsafeMutablePointer<UInt8>
     private let head = Atomic<Int>(0)
     private let tail = Atomic<Int>(0)
 
-    package init() { unsafe memory = UnsafeMutablePointer<UInt8>.allocate(capacity: Self.bytesMax) }
+    /// With room for about a thousand lines, unless told otherwise.
+    package init(bytesMax: Int = 1 << 18) {
+        self.bytesMax = bytesMax
+        // SAFETY: freed in deinit; nothing is read that was not written.
+        unsafe memory = UnsafeMutablePointer<UInt8>.allocate(capacity: bytesMax)
+    }
 
     deinit { unsafe memory.deallocate() }
 
@@ -24,12 +28,12 @@ import Synchronization
     /// Adds a line, whole or not at all. For the worker.
     package func append(_ line: RawSpan) -> Bool {
         let end = head.load(ordering: .relaxed)
-        guard line.byteCount <= Self.bytesMax - (end - tail.load(ordering: .acquiring)) else { return false }
+        guard line.byteCount <= bytesMax - (end - tail.load(ordering: .acquiring)) else { return false }
         // SAFETY: the bytes are copied within the closure.
         unsafe line.withUnsafeBytes { bytes in
             guard let source = bytes.baseAddress else { return }
-            let place = end % Self.bytesMax
-            let first = min(bytes.count, Self.bytesMax - place)
+            let place = end % bytesMax
+            let first = min(bytes.count, bytesMax - place)
             // SAFETY: the room was checked; what does not fit before the ring's end goes to its start.
             unsafe UnsafeMutableRawPointer(memory + place).copyMemory(from: source, byteCount: first)
             unsafe UnsafeMutableRawPointer(memory).copyMemory(
@@ -39,14 +43,26 @@ import Synchronization
         return true
     }
 
+    /// Takes out what there is. For the reader.
+    package func take() -> [UInt8] {
+        let start = tail.load(ordering: .relaxed)
+        let end = head.load(ordering: .acquiring)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(end - start)
+        // SAFETY: the bytes between tail and head are the reader's.
+        for place in start..<end { unsafe bytes.append(memory[place % bytesMax]) }
+        tail.store(end, ordering: .releasing)
+        return bytes
+    }
+
     /// Writes what there is to a descriptor and takes it out of the ring; false when the descriptor fails for
     /// good, and the lines are lost. For the reader.
     package func drain(to descriptor: Int32) -> Bool {
         var start = tail.load(ordering: .relaxed)
         let end = head.load(ordering: .acquiring)
         while start < end {
-            let place = start % Self.bytesMax
-            let count = min(end - start, Self.bytesMax - place)
+            let place = start % bytesMax
+            let count = min(end - start, bytesMax - place)
             // SAFETY: the bytes between tail and head are the reader's.
             let written = unsafe clinux_write(descriptor, memory + place, count)
             if written == Int(-EINTR) { continue }

@@ -8,6 +8,8 @@ package enum WorkerMessage: Sendable {
     case table(RouteTable)
     /// Uses these limits and timeouts from now on.
     case settings(WorkerSettings)
+    /// Lets these clients in from now on. Sessions that there are stay.
+    case gate(SourceGate)
     /// Accepts on this listening socket, which the worker now owns.
     case addListener(descriptor: Int32, index: UInt32, label: SocketAddress, plan: ListenerPlan)
     /// Treats connections that come there from now on by another plan.

@@ -55,7 +55,7 @@ import CLinux
 }
 
 /// Where a table's image lies: valid while its ``RouteTable`` is held, which the worker that uses it does.
-@safe struct RouteTableView: BitwiseCopyable {
+@safe package struct RouteTableView: BitwiseCopyable {
     fileprivate let memory: UnsafeMutableRawPointer
     fileprivate let byteCount: Int
 

@@ -73,9 +73,9 @@ import Synchronization
     }
 
     private func places(of address: IPAddress) -> (Int, Int) {
-        // An IPv4 address counts whole, an IPv6 address by its upper half.
+        // An IPv4 address counts whole, also one that is mapped into IPv6, an IPv6 address by its upper half.
         let identity =
-            switch address {
+            switch address.unmapped {
             case .v4(let bits): UInt64(bits)
             case .v6(let high, _): high
             }

@@ -4,6 +4,8 @@ import Synchronization
 package enum Counter: Int, CaseIterable, BitwiseCopyable, Sendable {
     /// Connections taken from listeners.
     case accepted
+    /// Connections closed at once because `deny` says so.
+    case sourceDenied
     /// Connections closed at once because their address has too many.
     case sourceLimited
     /// Times that accepting paused because every slot was taken.
@@ -26,6 +28,8 @@ package enum Counter: Int, CaseIterable, BitwiseCopyable, Sendable {
     case rejected
     /// Sessions that waited for a route.
     case parked
+    /// Times that a wake socket was to be told of an `asleep` route, before those of all workers become one.
+    case wakesAsked
     /// Attempts at targets that failed.
     case connectFailed
     /// Sessions for which no target could be reached.

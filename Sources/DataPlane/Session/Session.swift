@@ -54,7 +54,7 @@ package enum Ending: UInt8, BitwiseCopyable, CaseIterable {
     case none
     /// Both sides ended in order.
     case completed
-    /// The client ended or reset before its hello was whole.
+    /// The client ended or reset before its hello was whole, or ended while it was parked.
     case clientGone
     /// The hello was not whole in time.
     case helloTimeout

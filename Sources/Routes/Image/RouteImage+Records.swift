@@ -80,6 +80,17 @@ extension RouteImage {
             ?? .none
     }
 
+    /// What tells the route from all others in every worker: a digest of its place in the source files. A
+    /// reload after which the route stands in another line changes it.
+    package static func identity(of route: Route, in image: RawSpan) -> UInt64 {
+        // FNV-1a, and a multiplication that brings its upper bits to life.
+        var digest: UInt64 = 0xcbf2_9ce4_8422_2325
+        for offset in filePath(route.fileIndex, in: image) {
+            digest = (digest ^ UInt64(image.word8(at: offset))) &* 0x0000_0100_0000_01b3
+        }
+        return (digest ^ UInt64(route.line)) &* 0x9e37_79b9_7f4a_7c15
+    }
+
     /// The path of the file with an index that a route has given, as bytes of the image.
     package static func filePath(_ index: UInt32, in image: RawSpan) -> Range<Int> {
         precondition(index < image.word32(at: Header.fileCount), "the file index belongs to this image")
