@@ -7,6 +7,10 @@ extension EndToEnd {
     @Suite struct ProxyProtocol {
         /// nginx behind TLS, which wants a header and answers with what it has read there.
         private final class HeaderReader {
+            private static let answer =
+                "$proxy_protocol_addr $proxy_protocol_port "
+                + "$proxy_protocol_server_addr $proxy_protocol_server_port"
+
             let certificate: TestCertificate
             let endpoint: Endpoint
             private let folder: TemporaryFolder
@@ -35,7 +39,7 @@ extension EndToEnd {
                             listen \(endpoint) ssl proxy_protocol;
                             ssl_certificate \(certificate.certificatePath);
                             ssl_certificate_key \(certificate.keyPath);
-                            return 200 "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_addr $proxy_protocol_server_port\\n";
+                            return 200 "\(Self.answer)\\n";
                         }
                     }
 
