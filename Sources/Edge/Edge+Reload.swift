@@ -15,20 +15,49 @@ extension Edge {
     /// are not touched.
     mutating func reload() {
         do throws(InvalidConfiguration) {
-            let next = try LoadedConfiguration.load(path, seed: seed)
-            let changes = ListenerChanges(from: current.configuration, to: next.configuration)
-            let opened = try openListeners(changes.opened)
-            reopenLog(next.configuration)
-            give(opened)
-            replace(by: next, closing: changes.closed)
-            reloads += 1
+            try reloadOrThrow()
         } catch {
-            failedReloads += 1
             log.write(.error, "reload failed, all stays as it was:\n\(error.text)")
         }
     }
 
-    private mutating func replace(by next: LoadedConfiguration, closing closed: [Listener]) {
+    /// As ``reload()``; returns the summary, or throws the diagnostics.
+    @discardableResult
+    mutating func reloadOrThrow() throws(InvalidConfiguration) -> String {
+        do throws(InvalidConfiguration) {
+            let next = try LoadedConfiguration.load(path, seed: seed)
+            let changes = ListenerChanges(from: current.configuration, to: next.configuration)
+            let opened = try openListeners(changes.opened)
+            do throws(InvalidConfiguration) {
+                try openControl(next.configuration)
+            } catch {
+                for descriptor in opened.flatMap(\.descriptors) { closeDescriptor(descriptor) }
+                throw error
+            }
+            reopenLog(next.configuration)
+            give(opened)
+            let summary = replace(by: next, closing: changes.closed)
+            reloads += 1
+            facts.update { [current, reloads] facts in
+                facts.current = current
+                facts.reloads = reloads
+                facts.tableNanoseconds = monotonicNanoseconds()
+                facts.lastReload = "succeeded"
+                facts.lastError = ""
+            }
+            return summary
+        } catch {
+            failedReloads += 1
+            facts.update { [failedReloads] facts in
+                facts.failedReloads = failedReloads
+                facts.lastReload = "failed"
+                facts.lastError = error.text
+            }
+            throw error
+        }
+    }
+
+    private mutating func replace(by next: LoadedConfiguration, closing closed: [Listener]) -> String {
         let changes = RouteChanges(from: current.table.image, to: next.table.image)
         // The old table is held until no worker uses it, so that it is this thread that gives its memory
         // back.
@@ -47,7 +76,9 @@ extension Edge {
         waitForWorkers(numbers)
         if !next.warnings.isEmpty { log.write(.warning, next.warnings) }
         warnOfFixedSettings(previous.configuration, next.configuration)
-        log.write(.info, "reloaded \(summary(of: next)) \(text(of: changes))")
+        let text = "\(summary(of: next)) \(text(of: changes))"
+        log.write(.info, "reloaded \(text)")
+        return text
     }
 
     /// Waits until every worker has acted on the message with its number, at most for some seconds; whether

@@ -24,6 +24,9 @@ package struct Edge: ~Copyable {
     let signals: SignalReader
     /// What other threads ask this one to do.
     let inbox: EdgeInbox
+    /// What the control thread knows of us.
+    let facts: SharedFacts
+    var control: ControlService
     /// Set once there is nothing more to serve: the process ends with it.
     var exitStatus: Int32?
     var reloads = 0
@@ -47,9 +50,17 @@ package struct Edge: ~Copyable {
         let inbox = try Self.naming("the inbox", of: configurationPath) { () throws(Errno) in
             try EdgeInbox()
         }
+        let now = monotonicNanoseconds()
+        let facts = SharedFacts(
+            EdgeFacts(
+                path: configurationPath, limits: limits, current: loaded, tableNanoseconds: now,
+                startNanoseconds: now, startRealtimeNanoseconds: realtimeNanoseconds()))
+        let control = try Self.naming("the control thread", of: configurationPath) { () throws(Errno) in
+            ControlService(try ControlServer(facts: facts, inbox: inbox, log: log))
+        }
         self.init(
             path: configurationPath, log: log, seed: seed, current: loaded, limits: limits, signals: signals,
-            inbox: inbox)
+            inbox: inbox, control: control, facts: facts)
     }
 
     /// Does a part of the start; a failure says which.
@@ -65,7 +76,7 @@ package struct Edge: ~Copyable {
 
     private init(
         path: String, log: Log, seed: HashSeed, current: LoadedConfiguration, limits: Limits,
-        signals: consuming SignalReader, inbox: EdgeInbox
+        signals: consuming SignalReader, inbox: EdgeInbox, control: ControlService, facts: SharedFacts
     ) {
         self.path = path
         self.log = log
@@ -74,6 +85,8 @@ package struct Edge: ~Copyable {
         self.limits = limits
         self.signals = signals
         self.inbox = inbox
+        self.control = control
+        self.facts = facts
         let sessionsMax = limits.sessionsPerWorker * limits.workers
         sources = SourceCounters(connectionsMax: sessionsMax, keys: (randomBits(), randomBits()))
         // Not by `limit parked` alone, which may ask for more than there can be sessions.
@@ -95,6 +108,10 @@ package struct Edge: ~Copyable {
         // A start that fails leaves no file that names a process which is not there.
         defer { if let pidfile { removeFile(pidfile) } }
 
+        // As the user that we were: the folder may be its alone.
+        try openControl(current.configuration)
+        defer { control.removeFile() }
+
         // Before the first thread is started: "no new privileges" is a property of each (prctl(2)).
         if let user = current.configuration.user {
             do throws(Errno) {
@@ -109,10 +126,15 @@ package struct Edge: ~Copyable {
         do throws(Errno) {
             try log.start()
             try startWorkers(inputOutput)
+            try control.start()
         } catch {
             throw InvalidConfiguration(text: "\(path): error: the edge cannot start: a thread: \(error)")
         }
         announce(inputOutput)
+        facts.update { [workers] facts in
+            facts.workers = workers
+            facts.inputOutput = inputOutput
+        }
         give(opened)
 
         defer { log.flush() }
@@ -180,6 +202,7 @@ package struct Edge: ~Copyable {
                     sources: sources, parkedSources: parkedSources, randomSeed: randomBits() | 1))
             let log = log
             try startThread("worker-\(number)") {
+                handle.begin()
                 do throws(Errno) {
                     try start.run(log)
                 } catch {
@@ -221,6 +244,7 @@ package struct Edge: ~Copyable {
     private mutating func drain() {
         let milliseconds = current.configuration.timeouts.drainMilliseconds
         log.write(.info, "draining sessions=\(sessionCount) for at most \(milliseconds)ms")
+        facts.update { $0.isDraining = true }
         for worker in workers {
             worker.links.mailbox.send(.drain(nanoseconds: UInt64(milliseconds) * 1_000_000))
         }

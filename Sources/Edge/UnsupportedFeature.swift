@@ -16,7 +16,7 @@ enum UnsupportedFeature {
             if listener.kind != .tls { refuse(listener.place, "`listen \(listener.kind.rawValue)`") }
             if !listener.acceptProxyFrom.isEmpty { refuse(listener.place, "`accept-proxy=`") }
         }
-        for directive in [ConfigurationDirective.allow, .deny, .metrics, .control] {
+        for directive in [ConfigurationDirective.allow, .deny] {
             refuse(configuration.place(of: directive), "`\(directive.rawValue)`")
         }
         return found

@@ -114,6 +114,12 @@ package struct HistogramCounts: Sendable {
     /// Sum of all values.
     package var sum: UInt64
 
+    /// Counts from their parts.
+    package init(buckets: [UInt64], sum: UInt64) {
+        self.buckets = buckets
+        self.sum = sum
+    }
+
     /// How many values.
     package var count: UInt64 { buckets.reduce(0, &+) }
 }
