@@ -1,4 +1,5 @@
 import CLinux
+import Wire
 
 /// What was counted under one key: a name, or a target's address.
 package struct TallyCounts: BitwiseCopyable, Sendable {
@@ -162,10 +163,10 @@ package struct Tally: ~Copyable {
         while offset < key.byteCount {
             var word: UInt64 = 0
             let count = min(8, key.byteCount - offset)
-            for place in 0..<count {
-                // SAFETY: `unsafeLoad` checks its bounds; a byte needs no alignment.
-                let byte = unsafe key.unsafeLoad(fromByteOffset: offset + place, as: UInt8.self)
-                word |= UInt64(byte) << UInt64(8 * place)
+            var place = 0
+            while place < count {
+                word |= UInt64(key.byte(at: offset + place)) &<< UInt64(8 * place)
+                place += 1
             }
             hash = SourceCountersView.mix(hash ^ word)
             offset += 8

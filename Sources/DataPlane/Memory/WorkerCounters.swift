@@ -151,6 +151,7 @@ package struct HistogramCounts: Sendable {
     private static var wordCount: Int { histogramsStart + Histogram.allCases.count * Histogram.words }
 
     /// A counter's value.
+    // SAFETY: counters stand at the beginning, fewer than there is room for.
     package subscript(counter: Counter) -> UInt64 { unsafe values[counter.rawValue].load(ordering: .relaxed) }
 
     /// How many sessions have ended so.

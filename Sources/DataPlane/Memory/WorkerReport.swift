@@ -31,6 +31,7 @@ package final class WorkerReport: Sendable {
     /// Targets in one report. There are hardly ever more in use.
     package static let targetsMax = 16_384
 
+    /// What is wanted.
     package let request: Request
     private let event: EventDescriptor
     private let answer = Mutex<Answer?>(nil)

@@ -47,7 +47,10 @@ final class ControlClient {
         do throws(Errno) {
             if wantsInput { try read() }
             while !isClosed {
-                if wantsOutput, try !write() { return }
+                if wantsOutput {
+                    let hasRoom = try write()
+                    guard hasRoom else { return }
+                }
                 if let producer {
                     if !produce(producer) { return }
                 } else if isLast {

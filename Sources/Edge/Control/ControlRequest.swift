@@ -10,20 +10,25 @@ package struct ControlRequest: Equatable, Sendable {
 
     private var values: [String: Value] = [:]
 
+    /// The value of a key.
     package subscript(key: String) -> Value? { values[key] }
 
+    /// What is asked for; there always is something.
     package var command: String { text("command") ?? "" }
 
+    /// A key's value if it is a text.
     package func text(_ key: String) -> String? {
         guard case .text(let text) = values[key] else { return nil }
         return text
     }
 
+    /// A key's value if it is a number.
     package func number(_ key: String) -> Int? {
         guard case .number(let number) = values[key] else { return nil }
         return number
     }
 
+    /// Whether a key's value is true.
     package func bool(_ key: String) -> Bool {
         values[key] == .bool(true)
     }

@@ -3,8 +3,8 @@ import Linux
 import Routes
 import Synchronization
 
-/// The thread that answers on the control socket and for `/metrics`. It touches no session: it reads counters,
-/// asks workers for reports, and asks the main thread for whatever changes something.
+/// The thread that answers on the control socket and for `/metrics`. It touches no session: it reads
+/// counters, asks workers for reports, and asks the main thread for whatever changes something.
 final class ControlServer: Sendable {
     static let controlClientsMax = 64
     static let metricsClientsMax = 32

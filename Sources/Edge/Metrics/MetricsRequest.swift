@@ -56,7 +56,8 @@ package enum MetricsRequest: Equatable {
     static func answer(_ status: String, _ body: [UInt8], hasBody: Bool) -> [UInt8] {
         let isMetrics = status.hasPrefix("200") && body.first == UInt8(ascii: "#")
         let head =
-            "HTTP/1.1 \(status)\r\nContent-Type: text/plain\(isMetrics ? "; version=0.0.4" : ""); charset=utf-8\r\n"
+            "HTTP/1.1 \(status)\r\nContent-Type: text/plain\(isMetrics ? "; version=0.0.4" : "")"
+            + "; charset=utf-8\r\n"
             + "Content-Length: \(body.count)\r\n"
             + (status.hasPrefix("405") ? "Allow: GET, HEAD\r\n" : "") + "Connection: close\r\n\r\n"
         return Array(head.utf8) + (hasBody ? body : [])
