@@ -33,7 +33,13 @@ class Control:
     def __init__(self):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(20)
-        self.socket.connect(path)
+        for _ in range(200):
+            try:
+                self.socket.connect(path)
+                break
+            except BlockingIOError:
+                # Its queue is full; a unix socket says so at once.
+                time.sleep(0.02)
         self.file = self.socket.makefile("rb")
 
     def ask(self, command, **keys):

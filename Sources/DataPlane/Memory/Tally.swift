@@ -1,5 +1,5 @@
 import CLinux
-import Wire
+import Routes
 
 /// What was counted under one key: a name, or a target's address.
 package struct TallyCounts: BitwiseCopyable, Sendable {
@@ -158,19 +158,6 @@ package struct Tally: ~Copyable {
 
     /// Never 0, which marks an entry that is nobody's.
     private func hash(of key: RawSpan) -> UInt64 {
-        var hash = seed ^ UInt64(key.byteCount)
-        var offset = 0
-        while offset < key.byteCount {
-            var word: UInt64 = 0
-            let count = min(8, key.byteCount - offset)
-            var place = 0
-            while place < count {
-                word |= UInt64(key.byte(at: offset + place)) &<< UInt64(8 * place)
-                place += 1
-            }
-            hash = SourceCountersView.mix(hash ^ word)
-            offset += 8
-        }
-        return max(1, hash)
+        max(1, NameHash.hash(key, 0..<key.byteCount, seed: HashSeed(first: seed, second: ~seed)))
     }
 }
