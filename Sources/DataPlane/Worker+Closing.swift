@@ -72,6 +72,7 @@ extension Worker where Backend: ~Copyable {
             let index = Int(other.rawValue)
             // The answer of a refusal is in nobody's buffer, and counts for nothing.
             guard sessions[slot].directions[index].buffer != .none else { return }
+            countBytes(slot, index, UInt64(UInt32(bitPattern: completion.result)))
             let spent = sessions[slot].directions[index].noteSent(UInt32(bitPattern: completion.result))
             if spent != .none { backend.release(spent) }
         case .accept, .wake, .readable, .writable, .fault, .none: break
@@ -91,8 +92,8 @@ extension Worker where Backend: ~Copyable {
         backend.close(session.client, reset: session.resets.contains(.client))
 
         count.add(.ended)
-        count.add(.bytesUp, session.directions[0].byteCount)
-        count.add(.bytesDown, session.directions[1].byteCount)
+        count.add(session.ending)
+        countEnd(session)
         if settings.logsAccess { logAccess(slot) }
 
         if session.target >= 0 { targets.end(Int(session.target)) }

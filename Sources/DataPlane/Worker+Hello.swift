@@ -48,6 +48,7 @@ extension Worker where Backend: ~Copyable {
 
     private mutating func helloIsWhole(_ slot: Int, _ counter: Counter) {
         count.add(counter)
+        count.observe(.helloBytes, UInt64(sessions[slot].directions[0].pending))
         if hello.offersECH { count.add(.helloECH) }
         sessions[slot].helloMicroseconds = microseconds(since: sessions[slot].acceptedNanoseconds)
         sessions[slot].applicationProtocols = hello.applicationProtocols

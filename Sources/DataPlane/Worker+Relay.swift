@@ -68,6 +68,7 @@ extension Worker where Backend: ~Copyable {
             sinkFailed(slot, source)
             return
         }
+        countBytes(slot, index, UInt64(UInt32(bitPattern: result)))
         let spent = sessions[slot].directions[index].noteSent(UInt32(bitPattern: result))
         if spent != .none { backend.release(spent) }
         noteProgress(slot)
@@ -188,6 +189,7 @@ extension Worker where Backend: ~Copyable {
             direction.pipe, to: sessions[slot].descriptor(source.other), count: Int(direction.pending))
         if result > 0 {
             sessions[slot].directions[index].noteDrained(UInt32(truncatingIfNeeded: result))
+            countBytes(slot, index, UInt64(result))
             noteProgress(slot)
             return true
         }

@@ -24,6 +24,7 @@ extension Worker where Backend: ~Copyable {
         switch acmeTarget(slot, route) == nil ? route.action : .targets {
         case .targets:
             sessions[slot].routedMicroseconds = microseconds(since: sessions[slot].acceptedNanoseconds)
+            count.observe(.routeMicroseconds, UInt64(sessions[slot].routedMicroseconds))
             connect(slot, route)
         case .held: _ = park(slot, nanoseconds: settings.heldNanoseconds)
         case .asleep: if park(slot, nanoseconds: settings.wakeNanoseconds) { askToWake(slot, route) }
@@ -153,10 +154,17 @@ extension Worker where Backend: ~Copyable {
         }
         labels.free(sessions[slot].destination)
         sessions[slot].destination = .none
-        if sessions[slot].target >= 0 { targets.noteSuccess(Int(sessions[slot].target)) }
+        if sessions[slot].target >= 0 {
+            targets.noteSuccess(Int(sessions[slot].target))
+            countAttempt(at: Int(sessions[slot].target), succeeded: true)
+        }
         sessions[slot].connectedMicroseconds = microseconds(since: sessions[slot].acceptedNanoseconds)
+        let connecting = sessions[slot].connectedMicroseconds &- sessions[slot].routedMicroseconds
+        count.observe(.connectMicroseconds, UInt64(connecting))
         sessions[slot].enter(.relaying)
         noteProgress(slot)
+        countRelay(slot)
+        countBytes(slot, 0, UInt64(UInt32(bitPattern: completion.result)))
         let spent = sessions[slot].directions[0].noteSent(UInt32(bitPattern: completion.result))
         if spent != .none { backend.release(spent) }
         pump(slot, .client)
@@ -172,6 +180,7 @@ extension Worker where Backend: ~Copyable {
         if sessions[slot].target >= 0 {
             let target = Int(sessions[slot].target)
             targets.noteFailure(target, nowNanoseconds: backend.nowNanoseconds)
+            countAttempt(at: target, succeeded: false)
             targets.end(target)
             sessions[slot].target = -1
         }

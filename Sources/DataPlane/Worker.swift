@@ -62,6 +62,9 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
     var timers: TimerWheel
     var labels: LabelPool
     var targets: TargetTracker
+    /// What passed, by the name that the route has; and attempts, by target.
+    var names: Tally
+    var attempts: Tally
     var settings = WorkerSettings()
     var table: RouteTableView
     var tableEpoch: UInt32 = 1
@@ -130,6 +133,8 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         timers = TimerWheel(capacity: sessionsMax, nowNanoseconds: self.backend.nowNanoseconds)
         labels = LabelPool(capacity: sessionsMax)
         targets = TargetTracker(capacity: sessionsMax + 1024, key: shared.randomSeed &* 0x9e37_79b9_7f4a_7c15)
+        names = Tally(seed: shared.randomSeed &* 0xd6e8_feb8_6659_fd93)
+        attempts = Tally(seed: shared.randomSeed &* 0xa076_1d64_78bd_642f)
         self.table = table.view
         tableOwner = table
         self.settings = settings
@@ -163,6 +168,7 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         backend.setAcceptBudget(sessions.freeCount)
         backend.wait(milliseconds: waitMilliseconds())
         let nowNanoseconds = backend.nowNanoseconds
+        count.add(.turns)
 
         handleCompletions()
         while let slot = timers.nextExpired(nowNanoseconds: nowNanoseconds) { expire(slot) }
@@ -235,6 +241,8 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         guard nowNanoseconds >= nextSweepNanoseconds else { return }
         nextSweepNanoseconds = nowNanoseconds + 1_000_000_000
         targets.sweep(nowNanoseconds: nowNanoseconds)
+        names.cool()
+        attempts.cool()
         refreshRealtime()
     }
 
@@ -273,6 +281,8 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         case .removeListener(let index):
             backend.removeListener(listeners[Int(index)].descriptor)
             listeners[Int(index)].descriptor = -1
+        case .report(let report):
+            report.finish(fill(report.request))
         case .drain(let nanoseconds):
             closeListeners()
             state = .draining(untilNanoseconds: backend.nowNanoseconds + nanoseconds)

@@ -14,6 +14,16 @@ extension Edge {
     /// get the new table and settings, new listeners are opened and those that are gone are closed. Sessions
     /// are not touched.
     mutating func reload() {
+        do throws(InvalidConfiguration) {
+            try reloadOrThrow()
+        } catch {
+            log.write(.error, "reload failed, all stays as it was:\n\(error.text)")
+        }
+    }
+
+    /// As ``reload()``; returns the summary, or throws the diagnostics.
+    @discardableResult
+    mutating func reloadOrThrow() throws(InvalidConfiguration) -> String {
         serviceManager.tell(.reloading, .status("reloading"))
         let failuresBefore = failedReloads
         defer { tellReady(hasFailed: failedReloads > failuresBefore) }
@@ -21,17 +31,36 @@ extension Edge {
             let next = try LoadedConfiguration.load(path, seed: seed)
             let changes = ListenerChanges(from: current.configuration, to: next.configuration)
             let opened = try openListeners(changes.opened)
+            do throws(InvalidConfiguration) {
+                try openControl(next.configuration)
+            } catch {
+                for descriptor in opened.flatMap(\.descriptors) { closeDescriptor(descriptor) }
+                throw error
+            }
             reopenLog(next.configuration)
             give(opened)
-            replace(by: next, changes)
+            let summary = replace(by: next, changes)
             reloads += 1
+            facts.update { [current, reloads] facts in
+                facts.current = current
+                facts.reloads = reloads
+                facts.tableNanoseconds = monotonicNanoseconds()
+                facts.lastReload = "succeeded"
+                facts.lastError = ""
+            }
+            return summary
         } catch {
             failedReloads += 1
-            log.write(.error, "reload failed, all stays as it was:\n\(error.text)")
+            facts.update { [failedReloads] facts in
+                facts.failedReloads = failedReloads
+                facts.lastReload = "failed"
+                facts.lastError = error.text
+            }
+            throw error
         }
     }
 
-    private mutating func replace(by next: LoadedConfiguration, _ listeners: ListenerChanges) {
+    private mutating func replace(by next: LoadedConfiguration, _ listeners: ListenerChanges) -> String {
         let changes = RouteChanges(from: current.table.image, to: next.table.image)
         // The old table is held until no worker uses it, so that it is this thread that gives its memory
         // back.
@@ -55,7 +84,9 @@ extension Edge {
         waitForWorkers(numbers)
         if !next.warnings.isEmpty { log.write(.warning, next.warnings) }
         warnOfFixedSettings(previous.configuration, next.configuration)
-        log.write(.info, "reloaded \(summary(of: next)) \(text(of: changes))")
+        let text = "\(summary(of: next)) \(text(of: changes))"
+        log.write(.info, "reloaded \(text)")
+        return text
     }
 
     /// Waits until every worker has acted on the message with its number, at most for some seconds; whether

@@ -26,6 +26,9 @@ package struct Edge: ~Copyable {
     let signals: SignalReader
     /// What other threads ask this one to do.
     let inbox: EdgeInbox
+    /// What the control thread knows of us.
+    let facts: SharedFacts
+    var control: ControlService
     /// Set once there is nothing more to serve: the process ends with it.
     var exitStatus: Int32?
     /// Who started this process and watches it.
@@ -64,9 +67,17 @@ package struct Edge: ~Copyable {
         let waker = try Self.naming("the waker", of: configurationPath) { () throws(Errno) in
             try Waker(log: log)
         }
+        let now = monotonicNanoseconds()
+        let facts = SharedFacts(
+            EdgeFacts(
+                path: configurationPath, limits: limits, current: loaded, tableNanoseconds: now,
+                startNanoseconds: now, startRealtimeNanoseconds: realtimeNanoseconds()))
+        let control = try Self.naming("the control thread", of: configurationPath) { () throws(Errno) in
+            ControlService(try ControlServer(facts: facts, inbox: inbox, log: log))
+        }
         self.init(
             path: configurationPath, log: log, seed: seed, current: loaded, limits: limits, waker: waker,
-            signals: signals, inbox: inbox)
+            signals: signals, inbox: inbox, control: control, facts: facts)
     }
 
     /// Does a part of the start; a failure says which.
@@ -82,7 +93,8 @@ package struct Edge: ~Copyable {
 
     private init(
         path: String, log: Log, seed: HashSeed, current: LoadedConfiguration, limits: Limits,
-        waker: Waker, signals: consuming SignalReader, inbox: EdgeInbox
+        waker: Waker, signals: consuming SignalReader, inbox: EdgeInbox, control: ControlService,
+        facts: SharedFacts
     ) {
         self.path = path
         self.log = log
@@ -92,6 +104,8 @@ package struct Edge: ~Copyable {
         self.waker = waker
         self.signals = signals
         self.inbox = inbox
+        self.control = control
+        self.facts = facts
         let sessionsMax = limits.sessionsPerWorker * limits.workers
         sources = SourceCounters(connectionsMax: sessionsMax, keys: (randomBits(), randomBits()))
         // Not by `limit parked` alone, which may ask for more than there can be sessions.
@@ -115,16 +129,25 @@ package struct Edge: ~Copyable {
         // A start that fails leaves no file that names a process which is not there.
         defer { if let pidfile { removePidfile(pidfile) } }
 
+        // As the user that we were: the folder may be its alone.
+        try openControl(current.configuration)
+        defer { control.removeFile() }
+
         try dropPrivileges()
         let inputOutput = try chooseInputOutput()
         do throws(Errno) {
             try log.start()
             try waker.start()
             try startWorkers(inputOutput)
+            try control.start()
         } catch {
             throw InvalidConfiguration(text: "\(path): error: the edge cannot start: a thread: \(error)")
         }
         announce(inputOutput)
+        facts.update { [workers] facts in
+            facts.workers = workers
+            facts.inputOutput = inputOutput
+        }
         give(opened)
 
         defer { log.flush() }
@@ -196,6 +219,7 @@ package struct Edge: ~Copyable {
                     gate: current.gate))
             let log = log
             try startThread("worker-\(number)") {
+                handle.begin()
                 do throws(Errno) {
                     try start.run(log)
                 } catch {
@@ -240,6 +264,7 @@ package struct Edge: ~Copyable {
         let milliseconds = current.configuration.timeouts.drainMilliseconds
         log.write(.info, "draining sessions=\(sessionCount) for at most \(milliseconds)ms")
         serviceManager.tell(.stopping, .status("draining \(sessionCount) sessions"))
+        facts.update { $0.isDraining = true }
         for worker in workers {
             worker.links.mailbox.send(.drain(nanoseconds: UInt64(milliseconds) * 1_000_000))
         }

@@ -41,7 +41,6 @@ extension LoadedConfiguration {
             throw InvalidConfiguration(text: error.diagnostics.rendered)
         }
         var refusals: [String] = []
-        refusals += UnsupportedFeature.all(in: configuration, file: file)
 
         let sources = try readRoutes(configuration, of: file, refusals: &refusals)
         do throws(InvalidSource) {

@@ -3,21 +3,6 @@ import Routes
 /// What the grammar knows and this version does not do yet. A configuration that asks for it is refused: an
 /// edge that quietly ignores `max=` or `proxy` is worse than one that does not start.
 enum UnsupportedFeature {
-    /// Diagnostics for the configuration file.
-    static func all(in configuration: Configuration, file: SourceFile) -> [String] {
-        var found: [String] = []
-        func refuse(_ place: SourcePlace?, _ what: String) {
-            guard let place else { return }
-            let column = place.start - place.lineStart + 1
-            found.append(
-                "\(file.path):\(place.line):\(column): error: \(what) is not built yet in this version")
-        }
-        for directive in [ConfigurationDirective.metrics, .control] {
-            refuse(configuration.place(of: directive), "`\(directive.rawValue)`")
-        }
-        return found
-    }
-
     /// Diagnostics for the compiled routes; at most ``reportedMax``.
     static func all(in image: RawSpan) -> [String] {
         var found: [String] = []

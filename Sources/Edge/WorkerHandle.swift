@@ -7,11 +7,20 @@ import Synchronization
 final class WorkerHandle: Sendable {
     let links: WorkerLinks
     private let finished = Atomic<Bool>(false)
+    private let clock = Atomic<Int32>(0)
 
     init(links: WorkerLinks) { self.links = links }
 
     /// Whether its thread has ended.
     var isFinished: Bool { finished.load(ordering: .acquiring) }
+
+    /// CPU time that its thread has used: read here, so that it costs the worker nothing.
+    var cpuNanoseconds: UInt64 {
+        isFinished ? 0 : ProcessFacts.cpuNanoseconds(of: clock.load(ordering: .relaxed))
+    }
+
+    /// For the worker's thread, before anything else.
+    func begin() { clock.store(ProcessFacts.ownCPUClock(), ordering: .relaxed) }
 
     func finish() { finished.store(true, ordering: .releasing) }
 }

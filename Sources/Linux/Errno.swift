@@ -14,6 +14,9 @@ package struct Errno: Error, Equatable, BitwiseCopyable, CustomStringConvertible
     /// There is no such file, user or other entry (ENOENT).
     package static let noEntry = Errno(number: ENOENT)
 
+    /// Somebody has the address already (EADDRINUSE).
+    package static let addressInUse = Errno(number: EADDRINUSE)
+
     /// The operation is not permitted (EPERM).
     package static let notPermitted = Errno(number: EPERM)
 

@@ -16,6 +16,8 @@ package enum WorkerMessage: Sendable {
     case changeListener(index: UInt32, plan: ListenerPlan)
     /// Stops accepting there, and closes it.
     case removeListener(index: UInt32)
+    /// Fills a report; takes some hundred microseconds at most.
+    case report(WorkerReport)
     /// Closes the listeners and ends when the last session has, or at the latest after so many nanoseconds.
     case drain(nanoseconds: UInt64)
     /// Ends all sessions, and itself.

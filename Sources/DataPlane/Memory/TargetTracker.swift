@@ -46,6 +46,12 @@ package struct TargetTracker: ~Copyable {
     /// How many addresses are remembered.
     package var count: Int { entries.count }
 
+    /// Numbers below this have been given.
+    package var touchedCount: Int { entries.touchedCount }
+
+    /// Whether there is an entry with this number, below ``touchedCount``.
+    package func isUsed(_ index: Int) -> Bool { entries[index].hash != 0 }
+
     /// What is known of an address, by the number that ``begin(_:)`` gave.
     package subscript(index: Int) -> Entry {
         _read { yield entries[index] }

@@ -73,6 +73,13 @@ package struct TimerWheel: ~Copyable {
         set(slot, dueNanoseconds: dueNanoseconds)
     }
 
+    /// Nanoseconds until a slot is due, to a tick; 0 when it has no deadline.
+    package func nanosecondsLeft(_ slot: Int, nowNanoseconds: UInt64) -> UInt64 {
+        let (due, now) = (nodes[slot].dueTick, tick(nowNanoseconds))
+        // It was rounded up, and one tick more.
+        return due > now + 1 ? (due - now - 1) << Self.tickShift : 0
+    }
+
     /// Takes a slot's deadline away.
     package mutating func clear(_ slot: Int) {
         guard nodes[slot].dueTick != 0 else { return }

@@ -169,6 +169,8 @@ package struct Session: BitwiseCopyable {
     package var headParser = HTTPRequestHeadParser()
     /// The listener that took the connection.
     package var listener: UInt16 = 0
+    /// Where the worker counts what passes under the name, once there is a relay; 0: there never was.
+    package var tally: UInt16 = 0
     /// Operations in flight, over both sockets.
     package var inFlight: UInt8 = 0
     package var phase: Phase = .free
@@ -209,6 +211,9 @@ package struct Session: BitwiseCopyable {
         get { directions[Int(source.rawValue)] }
         set { directions[Int(source.rawValue)] = newValue }
     }
+
+    /// Whether bytes went both ways, or could have.
+    package var hasRelayed: Bool { tally != 0 }
 
     /// Whether one direction has ended and the other has not.
     package var isHalfClosed: Bool { directions[0].isFinal != directions[1].isFinal }

@@ -8,14 +8,14 @@
 /// It is fast (about one multiplication a word) and good enough to keep names apart for somebody who does not
 /// know the seed. It is not cryptographic: somebody who sees hashes could learn the seed, so none may leave
 /// the process.
-enum NameHash {
+package enum NameHash {
     // Arbitrary odd numbers: the first 64 bits behind the point of the square roots of 2, 3 and 5.
     private static let lengthFactor: UInt64 = 0x6A09_E667_F3BC_C909
     private static let stepFactor: UInt64 = 0xBB67_AE85_84CA_A73B
     private static let finalFactor: UInt64 = 0x3C6E_F372_FE94_F82B
 
     /// The hash of the bytes `range` of `bytes`.
-    static func hash(_ bytes: RawSpan, _ range: Range<Int>, seed: HashSeed) -> UInt64 {
+    package static func hash(_ bytes: RawSpan, _ range: Range<Int>, seed: HashSeed) -> UInt64 {
         let key = (seed.second ^ stepFactor) | 1
         let count = range.count
         var state = seed.first ^ (UInt64(truncatingIfNeeded: count) &* lengthFactor)

@@ -1,0 +1,139 @@
+import DataPlane
+import Linux
+import Routes
+
+/// The main thread's side of the control socket and the metrics: which sockets are open, and where.
+struct ControlService {
+    private let server: ControlServer
+    /// The control socket's path, and what tells its file from a later one there.
+    private var path: String?
+    private var number: UInt64 = 0
+    private var metrics: IPEndpoint?
+    private var sockets = ControlServer.Sockets()
+
+    init(_ server: ControlServer) { self.server = server }
+
+    func start() throws(Errno) { try server.start() }
+
+    /// Opens what a configuration names and is not open, and closes what it names no more. With a failure all
+    /// stays as it was. Returns a sentence for the log when the default path cannot be had.
+    mutating func apply(_ configuration: Configuration) throws(ControlSocketError) -> String? {
+        var next = sockets
+        var newPath = path
+        var remark: String?
+        if configuration.controlPath != path {
+            newPath = configuration.controlPath
+            next.control = nil
+            if let wanted = newPath {
+                do throws(Errno) {
+                    next.control = try Self.listen(at: wanted, for: configuration.user)
+                } catch {
+                    let reason = Self.reason(error)
+                    guard configuration.place(of: .control) == nil else {
+                        throw ControlSocketError(directive: .control, text: "\(wanted): \(reason)")
+                    }
+                    newPath = nil
+                    // Not said again at each reload.
+                    if sockets.control == nil { remark = "there is no control socket: \(wanted): \(reason)" }
+                }
+            }
+        }
+        if configuration.metrics != metrics {
+            next.metrics = nil
+            if let endpoint = configuration.metrics {
+                do throws(Errno) {
+                    try checkUnused(SocketAddress(endpoint))
+                    next.metrics = try Linux.listen(
+                        on: SocketAddress(endpoint), userTimeoutMilliseconds: 10_000)
+                } catch {
+                    if let opened = next.control, opened != sockets.control {
+                        closeDescriptor(opened)
+                        if let newPath { Linux.removeFile(newPath) }
+                    }
+                    throw ControlSocketError(
+                        directive: .metrics, text: "\(endpoint) cannot be bound: \(error)")
+                }
+            }
+        }
+        if newPath != path {
+            removeFile()
+            path = newPath
+            number = newPath.map { fileNumber($0) } ?? 0
+        }
+        metrics = configuration.metrics
+        sockets = next
+        server.use(next)
+        return remark
+    }
+
+    private static func listen(at path: String, for user: String?) throws(Errno) -> Int32 {
+        let descriptor = try listenUnix(at: path)
+        // The user that the edge becomes, and its group: that is who may be let in.
+        if let user { try? giveFile(path, to: user) }
+        return descriptor
+    }
+
+    private static func reason(_ error: Errno) -> String {
+        switch error {
+        case .addressInUse: "another process answers there"
+        case .noEntry: "the folder is missing"
+        default: "\(error)"
+        }
+    }
+
+    /// Removes the socket's file, unless it is somebody else's by now.
+    mutating func removeFile() {
+        guard let path, fileNumber(path) == number else { return }
+        Linux.removeFile(path)
+        self.path = nil
+    }
+}
+
+/// Why the control socket or the metrics cannot be had.
+struct ControlSocketError: Error {
+    var directive: ConfigurationDirective
+    var text: String
+}
+
+extension Edge {
+    /// Opens the control socket and the metrics as a configuration has them.
+    mutating func openControl(_ configuration: Configuration) throws(InvalidConfiguration) {
+        do throws(ControlSocketError) {
+            if let remark = try control.apply(configuration) { log.write(.info, remark) }
+        } catch {
+            let place = configuration.place(of: error.directive)
+            let column = place.map { ":\($0.line):\($0.start - $0.lineStart + 1)" } ?? ""
+            throw InvalidConfiguration(
+                text: "\(path)\(column): error: \(error.directive.rawValue) \(error.text)")
+        }
+    }
+
+    /// `reload` on the control socket.
+    mutating func answerReload() -> [UInt8] {
+        guard !facts.now.isDraining else { return JSONWriter.failure("the edge is about to end") }
+        do throws(InvalidConfiguration) {
+            let summary = try reloadOrThrow()
+            return JSONWriter.line { writer in
+                writer.pair("ok", true)
+                writer.pair("summary", summary)
+            }
+        } catch {
+            log.write(.error, "reload failed, all stays as it was:\n\(error.text)")
+            return JSONWriter.failure(error.text)
+        }
+    }
+
+    /// `check` on the control socket: reads what a reload would, and changes nothing.
+    func answerCheck() -> [UInt8] {
+        do throws(InvalidConfiguration) {
+            let loaded = try LoadedConfiguration.load(path, seed: seed)
+            return JSONWriter.line { writer in
+                writer.pair("ok", true)
+                writer.pair("summary", summary(of: loaded))
+                writer.pair("warnings", loaded.warnings)
+            }
+        } catch {
+            return JSONWriter.failure(error.text)
+        }
+    }
+}
