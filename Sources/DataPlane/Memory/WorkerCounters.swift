@@ -24,6 +24,8 @@ package enum Counter: Int, CaseIterable, BitwiseCopyable, Sendable {
     case connectFailed
     /// Sessions for which no target could be reached.
     case unreachable
+    /// Sessions that were refused because their route has as many as it may.
+    case routeLimited
     /// Sessions that ended, whatever the reason.
     case ended
     /// Bytes from clients to origins, and back, of ended sessions.
@@ -36,6 +38,8 @@ package enum Counter: Int, CaseIterable, BitwiseCopyable, Sendable {
     case sessions
     /// Sessions that wait for a route now.
     case parkedNow
+    /// Targets now that failed sessions of this worker.
+    case targetsFailing
 }
 
 /// A worker's counters. The worker alone writes; anybody may read at any time.

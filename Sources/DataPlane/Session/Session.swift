@@ -54,10 +54,14 @@ package enum Ending: UInt8, BitwiseCopyable, CaseIterable {
     case unknownName, rejected
     /// A wait for a route ran out, or there were too many that wait.
     case parkTimeout, parkLimit
-    /// No target could be reached.
+    /// No target could be reached, or may be.
     case unreachable
+    /// The route has as many sessions as it may.
+    case routeLimit
     /// A side was reset.
     case clientReset, originReset
+    /// A side has not acknowledged what was sent to it for too long, or its host has gone.
+    case timedOut
     /// No byte for too long, with both directions open or with one ended.
     case idle, halfClosed
     /// The process drained, or ended, or its route changed and asked for that.
@@ -81,8 +85,10 @@ package enum Ending: UInt8, BitwiseCopyable, CaseIterable {
         case .parkTimeout: "park-timeout"
         case .parkLimit: "park-limit"
         case .unreachable: "unreachable"
+        case .routeLimit: "route-limit"
         case .clientReset: "client-reset"
         case .originReset: "origin-reset"
+        case .timedOut: "timed-out"
         case .idle: "idle-timeout"
         case .halfClosed: "half-close-timeout"
         case .drained: "drained"
@@ -99,6 +105,21 @@ package struct Sides: OptionSet, BitwiseCopyable {
 
     package init(rawValue: UInt8) { self.rawValue = rawValue }
     package init(_ side: Side) { self = side == .client ? .client : .origin }
+}
+
+/// Which terms of its route a session is under; mostly none.
+package struct SessionTerms: OptionSet, BitwiseCopyable {
+    package let rawValue: UInt8
+    /// It counts among its route's sessions (`max=`).
+    package static let counted = SessionTerms(rawValue: 1)
+    /// The time without a byte is the route's (`idle=`).
+    package static let idle = SessionTerms(rawValue: 2)
+    /// It ends some time after its route was removed or changed (`drain=`).
+    package static let drains = SessionTerms(rawValue: 4)
+    /// That has happened: it has an end.
+    package static let ending = SessionTerms(rawValue: 8)
+
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
 }
 
 /// One client connection and its origin connection: a slot of the worker's slab. Trivial, of fixed size (a
@@ -147,6 +168,8 @@ package struct Session: BitwiseCopyable {
     package var broken: Sides = []
     /// Sides to close with a reset.
     package var resets: Sides = []
+    /// What its route asks of it beyond a target; the worker keeps the details beside the slot.
+    package var terms: SessionTerms = []
 
     /// A free slot's content.
     package init() {}

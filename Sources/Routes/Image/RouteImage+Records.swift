@@ -72,6 +72,9 @@ extension RouteImage {
         return options
     }
 
+    /// How many records of options there are; indices go from 0 to one below. Routes share equal ones.
+    package static func optionsCount(in image: RawSpan) -> Int { Int(image.word32(at: Header.optionsCount)) }
+
     /// The path of the file with an index that a route has given, as bytes of the image.
     package static func filePath(_ index: UInt32, in image: RawSpan) -> Range<Int> {
         precondition(index < image.word32(at: Header.fileCount), "the file index belongs to this image")
