@@ -2,7 +2,8 @@ import DataPlane
 import Linux
 import Routes
 
-/// The edge process: reads the configuration, starts the workers, and then waits for signals.
+/// The edge process: reads the configuration, starts the workers, and then waits for signals, and for what
+/// other threads ask through its ``EdgeInbox``.
 ///
 /// It runs on the main thread, which carries no traffic. Whatever it does, files that are slow to read or a
 /// table that takes a second to compile, the workers go on.
@@ -21,6 +22,10 @@ package struct Edge: ~Copyable {
     private let sources: SourceCounters
     private let parkedSources: SourceCounters
     let signals: SignalReader
+    /// What other threads ask this one to do.
+    let inbox: EdgeInbox
+    /// Set once there is nothing more to serve: the process ends with it.
+    var exitStatus: Int32?
     var reloads = 0
     var failedReloads = 0
 
@@ -39,8 +44,12 @@ package struct Edge: ~Copyable {
         let signals = try Self.naming("the signals", of: configurationPath) { () throws(Errno) in
             try SignalReader()
         }
+        let inbox = try Self.naming("the inbox", of: configurationPath) { () throws(Errno) in
+            try EdgeInbox()
+        }
         self.init(
-            path: configurationPath, log: log, seed: seed, current: loaded, limits: limits, signals: signals)
+            path: configurationPath, log: log, seed: seed, current: loaded, limits: limits, signals: signals,
+            inbox: inbox)
     }
 
     /// Does a part of the start; a failure says which.
@@ -56,7 +65,7 @@ package struct Edge: ~Copyable {
 
     private init(
         path: String, log: Log, seed: HashSeed, current: LoadedConfiguration, limits: Limits,
-        signals: consuming SignalReader
+        signals: consuming SignalReader, inbox: EdgeInbox
     ) {
         self.path = path
         self.log = log
@@ -64,6 +73,7 @@ package struct Edge: ~Copyable {
         self.current = current
         self.limits = limits
         self.signals = signals
+        self.inbox = inbox
         let sessionsMax = limits.sessionsPerWorker * limits.workers
         sources = SourceCounters(connectionsMax: sessionsMax, keys: (randomBits(), randomBits()))
         // Not by `limit parked` alone, which may ask for more than there can be sessions.
@@ -180,11 +190,12 @@ package struct Edge: ~Copyable {
         }
     }
 
-    // MARK: Signals
+    // MARK: Signals and requests
 
+    /// Does what signals say and other threads ask, until that ends the edge.
     private mutating func serve() -> Int32 {
         while true {
-            switch signals.next(waitingMilliseconds: -1) {
+            switch nextSignal(waitingMilliseconds: -1) {
             case .hangUp: reload()
             case .terminate:
                 drain()
@@ -194,7 +205,15 @@ package struct Edge: ~Copyable {
                 return 0
             case nil: break
             }
+            if let exitStatus { return exitStatus }
         }
+    }
+
+    /// The next signal, or nil after a time or when the inbox had something, which is done then.
+    private mutating func nextSignal(waitingMilliseconds: Int32) -> Signal? {
+        let signal = signals.next(waitingMilliseconds: waitingMilliseconds, or: inbox.event)
+        for task in inbox.take() { task(&self) }
+        return signal
     }
 
     /// Closes the listeners, and waits for the sessions to end, up to the drain timeout. SIGINT or a second
@@ -206,7 +225,7 @@ package struct Edge: ~Copyable {
             worker.links.mailbox.send(.drain(nanoseconds: UInt64(milliseconds) * 1_000_000))
         }
         while !workers.allSatisfy(\.isFinished) {
-            guard let signal = signals.next(waitingMilliseconds: 20), signal != .hangUp else { continue }
+            guard let signal = nextSignal(waitingMilliseconds: 20), signal != .hangUp else { continue }
             stop("stopped while draining")
             return
         }
@@ -217,7 +236,7 @@ package struct Edge: ~Copyable {
         for worker in workers { worker.links.mailbox.send(.stop) }
         var waits = 0
         while !workers.allSatisfy(\.isFinished), waits < 100 {
-            _ = signals.next(waitingMilliseconds: 20)
+            _ = nextSignal(waitingMilliseconds: 20)
             waits += 1
         }
         log.write(.info, "\(reason) \(counts)")

@@ -61,9 +61,10 @@ package struct SignalReader: ~Copyable {
 
     deinit { _ = clinux_close(descriptor) }
 
-    /// The next signal, or nil when none has come within so many milliseconds (-1: no limit).
-    package func next(waitingMilliseconds: Int32) -> Signal? {
-        _ = clinux_wait_readable(descriptor, waitingMilliseconds)
+    /// The next signal, or nil when none has come within so many milliseconds (-1: no limit), or when `event`
+    /// was signalled meanwhile.
+    package func next(waitingMilliseconds: Int32, or event: EventDescriptor) -> Signal? {
+        _ = clinux_wait_readable_either(descriptor, event.descriptor, waitingMilliseconds)
         let number = clinux_read_signal(descriptor)
         return Signal.allCases.first { $0.number == number }
     }

@@ -123,7 +123,13 @@ static inline int clinux_wait_readable(int descriptor, int milliseconds) {
     return (int)CLINUX_RESULT(poll(&item, 1, milliseconds));
 }
 
-/// As above, for writing.
+/// As above, until either of two is readable.
+static inline int clinux_wait_readable_either(int first, int second, int milliseconds) {
+    struct pollfd items[2] = {{.fd = first, .events = POLLIN}, {.fd = second, .events = POLLIN}};
+    return (int)CLINUX_RESULT(poll(items, 2, milliseconds));
+}
+
+/// As clinux_wait_readable, for writing.
 static inline int clinux_wait_writable(int descriptor, int milliseconds) {
     struct pollfd item = {.fd = descriptor, .events = POLLOUT};
     return (int)CLINUX_RESULT(poll(&item, 1, milliseconds));
