@@ -9,6 +9,8 @@ extension Worker where Backend: ~Copyable {
     mutating func route(_ slot: Int) {
         let match = findRoute(slot)
         sessions[slot].match = match.kind
+        // Those of the route of an earlier table.
+        dropTerms(slot)
         guard match.kind != .none else {
             let hasName = sessions[slot].label != .none
             refuse(
@@ -23,6 +25,10 @@ extension Worker where Backend: ~Copyable {
         switch route.action {
         case .targets:
             sessions[slot].routedMicroseconds = microseconds(since: sessions[slot].acceptedNanoseconds)
+            guard takeTerms(slot, match, route) else {
+                refuse(slot, .routeLimit, answers[.internalError], .routeLimited)
+                return
+            }
             connect(slot, route)
         case .held: park(slot, nanoseconds: settings.heldNanoseconds)
         case .asleep: park(slot, nanoseconds: settings.wakeNanoseconds)
@@ -35,7 +41,7 @@ extension Worker where Backend: ~Copyable {
     }
 
     /// The route of a session's name, or the default one of a session without a name.
-    private func findRoute(_ slot: Int) -> RouteMatch {
+    func findRoute(_ slot: Int) -> RouteMatch {
         let label = sessions[slot].label
         guard label != .none else { return RouteImage.defaultMatch(in: table.image) }
         return RouteImage.find(labels.bytes(label), in: table.image)
@@ -72,9 +78,11 @@ extension Worker where Backend: ~Copyable {
         refuse(slot, .unreachable, answers[.internalError], .unreachable)
     }
 
-    /// A target by the route's policy, passing over those that rest as long as there are others.
+    /// A target by the route's policy: none that was tried or is marked, and none that rests as long as there
+    /// are others.
     private mutating func chooseTarget(_ slot: Int, _ route: Route) -> Int? {
-        let tried = sessions[slot].tried
+        var passed = sessions[slot].tried
+        if table.marks.hasAny { passed = passed.union(table.marks.marked(route)) }
         var resting = TargetSet()
         if targets.hasResting {
             for place in 0..<route.targetCount {
@@ -85,8 +93,8 @@ extension Worker where Backend: ~Copyable {
                 }
             }
         }
-        if let place = chooseTarget(slot, route, skipping: tried.union(resting)) { return place }
-        return resting.isEmpty ? nil : chooseTarget(slot, route, skipping: tried)
+        if let place = chooseTarget(slot, route, skipping: passed.union(resting)) { return place }
+        return resting.isEmpty ? nil : chooseTarget(slot, route, skipping: passed)
     }
 
     private mutating func chooseTarget(_ slot: Int, _ route: Route, skipping: TargetSet) -> Int? {
@@ -113,6 +121,7 @@ extension Worker where Backend: ~Copyable {
             return
         }
         if sessions[slot].target >= 0 { targets.noteSuccess(Int(sessions[slot].target)) }
+        noteFailingTargets()
         sessions[slot].connectedMicroseconds = microseconds(since: sessions[slot].acceptedNanoseconds)
         sessions[slot].enter(.relaying)
         noteProgress(slot)
@@ -133,6 +142,7 @@ extension Worker where Backend: ~Copyable {
             targets.noteFailure(target, nowNanoseconds: backend.nowNanoseconds)
             targets.end(target)
             sessions[slot].target = -1
+            noteFailingTargets()
         }
         guard sessions[slot].tableEpoch == tableEpoch else {
             // There is a new table since: the places that were tried mean nothing in it.
@@ -141,6 +151,10 @@ extension Worker where Backend: ~Copyable {
         }
         connect(slot, RouteImage.route(findRoute(slot).routeIndex, in: table.image))
     }
+
+    /// Tells whoever checks targets whether a success would be of use here.
+    @inline(always)
+    func noteFailingTargets() { count.set(.targetsFailing, UInt64(targets.failingCount)) }
 
     /// xorshift64*: cheap, and good enough to spread sessions over targets.
     private mutating func nextRandom() -> UInt64 {

@@ -7,13 +7,19 @@ package struct WorkerShared: Sendable {
     package var sources: SourceCounters
     /// Parked sessions by client address.
     package var parkedSources: SourceCounters
+    /// Sessions by route, for those with a limit.
+    package var limitedRoutes: SourceCounters
     /// Random numbers that nobody outside knows; each worker is given its own.
     package var randomSeed: UInt64
 
     /// Builds the shared parts.
-    package init(sources: SourceCounters, parkedSources: SourceCounters, randomSeed: UInt64) {
+    package init(
+        sources: SourceCounters, parkedSources: SourceCounters, limitedRoutes: SourceCounters,
+        randomSeed: UInt64
+    ) {
         self.sources = sources
         self.parkedSources = parkedSources
+        self.limitedRoutes = limitedRoutes
         self.randomSeed = randomSeed
     }
 }
@@ -56,6 +62,11 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
     var count: CounterWriter
     var sources: SourceCountersView
     var parkedSources: SourceCountersView
+    var limitedRoutes: SourceCountersView
+    /// By slot: what their routes ask of sessions that have terms.
+    let terms: Region<RouteTerms>
+    /// Sessions that end some time after their route was removed or changed, and have no end yet.
+    var drainableCount = 0
     var random: UInt64
     /// The hello that is being looked at; filled and read within one step.
     var hello = ClientHello()
@@ -112,6 +123,8 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         count = links.counters.writer
         sources = shared.sources.view
         parkedSources = shared.parkedSources.view
+        limitedRoutes = shared.limitedRoutes.view
+        terms = Region(capacity: sessionsMax)
         self.shared = shared
         random = shared.randomSeed
         answers = FixedAnswers(in: &self.backend)
@@ -203,6 +216,7 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         guard nowNanoseconds >= nextSweepNanoseconds else { return }
         nextSweepNanoseconds = nowNanoseconds + 1_000_000_000
         targets.sweep(nowNanoseconds: nowNanoseconds)
+        noteFailingTargets()
         refreshRealtime()
     }
 
@@ -227,8 +241,14 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
             tableOwner = next
             tableEpoch &+= 1
             routeParked()
+            endChangedRoutes()
         case .settings(let next):
             settings = next
+        case .targetsAnswered(let addresses):
+            for address in addresses { targets.noteAnswered(address) }
+            noteFailingTargets()
+        case .askTarget(let address, let answer):
+            answer.add(UInt64(targets.sessionCount(address)))
         case .addListener(let descriptor, let index, let address):
             while listeners.count <= Int(index) { listeners.append(WorkerListener()) }
             listeners[Int(index)] = WorkerListener(descriptor: descriptor, address: address)

@@ -21,6 +21,9 @@ package struct Edge: ~Copyable {
     var listenerIndexes: [IPEndpoint: UInt32] = [:]
     private let sources: SourceCounters
     private let parkedSources: SourceCounters
+    private let limitedRoutes: SourceCounters
+    /// Knows which targets are not to be chosen.
+    let checks: TargetChecks
     let signals: SignalReader
     /// What other threads ask this one to do.
     let inbox: EdgeInbox
@@ -47,9 +50,12 @@ package struct Edge: ~Copyable {
         let inbox = try Self.naming("the inbox", of: configurationPath) { () throws(Errno) in
             try EdgeInbox()
         }
+        let checks = try Self.naming("the checks", of: configurationPath) { () throws(Errno) in
+            try TargetChecks(log: log, attemptsMax: limits.checksAtOnce)
+        }
         self.init(
             path: configurationPath, log: log, seed: seed, current: loaded, limits: limits, signals: signals,
-            inbox: inbox)
+            inbox: inbox, checks: checks)
     }
 
     /// Does a part of the start; a failure says which.
@@ -65,7 +71,7 @@ package struct Edge: ~Copyable {
 
     private init(
         path: String, log: Log, seed: HashSeed, current: LoadedConfiguration, limits: Limits,
-        signals: consuming SignalReader, inbox: EdgeInbox
+        signals: consuming SignalReader, inbox: EdgeInbox, checks: TargetChecks
     ) {
         self.path = path
         self.log = log
@@ -74,8 +80,10 @@ package struct Edge: ~Copyable {
         self.limits = limits
         self.signals = signals
         self.inbox = inbox
+        self.checks = checks
         let sessionsMax = limits.sessionsPerWorker * limits.workers
         sources = SourceCounters(connectionsMax: sessionsMax, keys: (randomBits(), randomBits()))
+        limitedRoutes = SourceCounters(connectionsMax: sessionsMax, keys: (randomBits(), randomBits()))
         // Not by `limit parked` alone, which may ask for more than there can be sessions.
         parkedSources = SourceCounters(
             connectionsMax: min(sessionsMax, Int(current.configuration.limits.parked)),
@@ -108,7 +116,10 @@ package struct Edge: ~Copyable {
         let inputOutput = try chooseInputOutput()
         do throws(Errno) {
             try log.start()
+            checks.adopt(
+                current.table, connectMilliseconds: current.configuration.timeouts.connectMilliseconds)
             try startWorkers(inputOutput)
+            try checks.start(workers.map(\.links))
         } catch {
             throw InvalidConfiguration(text: "\(path): error: the edge cannot start: a thread: \(error)")
         }
@@ -177,7 +188,8 @@ package struct Edge: ~Copyable {
                 userTimeoutMilliseconds: Int32(clamping: current.configuration.timeouts.userMilliseconds),
                 links: links,
                 shared: WorkerShared(
-                    sources: sources, parkedSources: parkedSources, randomSeed: randomBits() | 1))
+                    sources: sources, parkedSources: parkedSources, limitedRoutes: limitedRoutes,
+                    randomSeed: randomBits() | 1))
             let log = log
             try startThread("worker-\(number)") {
                 do throws(Errno) {

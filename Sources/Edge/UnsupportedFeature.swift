@@ -47,10 +47,6 @@ enum UnsupportedFeature {
         let options = RouteImage.options(route.optionsIndex, in: image)
         var names: [String] = []
         if route.action == .asleep { names.append("asleep") }
-        if options.sessionsMax != nil { names.append("max=") }
-        if options.idleMilliseconds != nil { names.append("idle=") }
-        if options.drainMilliseconds != nil { names.append("drain=") }
-        if options.check != .none { names.append("check=") }
         if options.proxyHeader != .none { names.append("proxy=") }
         if options.acme != nil { names.append("acme=") }
         if options.http != .redirect { names.append("http=") }

@@ -61,6 +61,7 @@ final class World {
         let shared = WorkerShared(
             sources: SourceCounters(connectionsMax: 64, keys: (random.next(), random.next())),
             parkedSources: SourceCounters(connectionsMax: 64, keys: (random.next(), random.next())),
+            limitedRoutes: SourceCounters(connectionsMax: 64, keys: (random.next(), random.next())),
             randomSeed: random.next() | 1)
         worker = SimulatedWorker(
             backend: backend, sessionsMax: scenario.sessionsMax,

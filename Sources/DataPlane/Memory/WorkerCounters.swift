@@ -80,5 +80,10 @@ package enum Counter: Int, CaseIterable, BitwiseCopyable, Sendable {
         unsafe values[counter.rawValue].store(value &+ amount, ordering: .relaxed)
     }
 
+    @inline(always)
+    func set(_ counter: Counter, _ value: UInt64) {
+        unsafe values[counter.rawValue].store(value, ordering: .relaxed)
+    }
+
     func subtract(_ counter: Counter) { add(counter, ~0) }
 }
