@@ -19,8 +19,8 @@ package struct DescriptorPoll: ~Copyable {
         try check(clinux_epoll_control(descriptor, EPOLL_CTL_MOD, other, EPOLLIN.rawValue, number))
     }
 
-    /// The numbers of some descriptors that there is something to do with; empty when the time is over (-1: no
-    /// limit).
+    /// The numbers of some descriptors that there is something to do with; empty when the time is over (-1:
+    /// no limit).
     package borrowing func wait(milliseconds: Int32) -> [UInt64] {
         // SAFETY: the count is the array's, and the kernel says how many it has filled.
         var events = unsafe [epoll_event](repeating: epoll_event(), count: 64)

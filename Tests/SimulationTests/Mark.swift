@@ -8,6 +8,9 @@ enum Mark: Int, CaseIterable {
     /// A parked session was led to an origin by a later table.
     case parkedThenRouted
     case parkTimedOut, parkLimited
+    /// A session ended because its route had changed, or because its route had no room; one was refused while
+    /// an origin was marked.
+    case routeDrained, routeLimited, allMarked
     /// A hello went to a second origin after the first had failed.
     case triedAnotherOrigin
     /// All slots were taken.

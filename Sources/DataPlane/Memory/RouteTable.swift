@@ -75,6 +75,12 @@ import Wire
     /// Which targets of a route are marked.
     package func marked(_ route: Route) -> TargetSet { marks.view.marked(route) }
 
+    /// Whether any target is marked.
+    package var hasMarks: Bool { marks.view.hasAny }
+
+    /// What the sessions of a route with `max=` are counted by.
+    package func limitIdentity(_ routeIndex: UInt32) -> UInt64 { view.identity(routeIndex) }
+
     var view: RouteTableView {
         unsafe RouteTableView(
             memory: memory, byteCount: byteCount, marks: marks.view, hasTerms: hasTerms,

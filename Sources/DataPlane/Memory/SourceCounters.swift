@@ -50,6 +50,12 @@ import Synchronization
     fileprivate let rowCount: Int
     fileprivate let keys: (UInt64, UInt64)
 
+    /// Everything that is counted now. For tests: it reads a whole row.
+    package var total: UInt64 {
+        // SAFETY: a row has so many counters.
+        (0..<rowCount).reduce(0) { unsafe $0 + UInt64((counters + $1).pointee.load(ordering: .relaxed)) }
+    }
+
     /// Counts a session of the address, unless it has `limit` of them already.
     package func acquire(_ address: IPAddress, limit: Int) -> Bool {
         acquire(identity: Self.identity(of: address), limit: limit)

@@ -13,7 +13,8 @@ struct CheckKey: Hashable, Sendable {
     /// As it stands in a routes file.
     var address: String
     var kind: Kind
-    /// What the hello asks for: the route's first name; `check.example.net` for `*.example.net`; none for `*`.
+    /// What the hello asks for: the route's first name; `check.example.net` for `*.example.net`; none for
+    /// `*`.
     var name = ""
     /// Which PROXY header the target wants to see first.
     var proxyHeader = RouteOptions.ProxyHeader.none
