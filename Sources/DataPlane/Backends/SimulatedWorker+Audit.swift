@@ -28,9 +28,10 @@ extension SimulatedWorker {
             guard session.terms.contains(.drains) else { continue }
             let terms = worker.terms[slot]
             if session.terms.contains(.ending) {
-                if session.phase == .relaying,
-                    worker.backend.nowNanoseconds > terms.endNanoseconds + 100_000_000
-                {
+                // One that was connecting until then has its end from the moment it is connected.
+                let connected = session.acceptedNanoseconds + UInt64(session.connectedMicroseconds) * 1000
+                let end = max(terms.endNanoseconds, connected) + 100_000_000
+                if session.phase == .relaying, worker.backend.nowNanoseconds > end {
                     faults.append("session \(slot) outlives its route")
                 }
                 continue
