@@ -99,8 +99,9 @@ extension EndToEnd {
             let target = try StreamListener()
             let edge = try Edge(routes: "a.example \(target.endpoint) idle=1s")
             let client = try client("a.example", edge)
-            _ = try target.accept()
+            let session = try target.accept()
             #expect(try client.receiveToEnd() == [])
+            session.close()
             try edge.waitForAccessLine { $0["end"] == "idle-timeout" }
         }
 
@@ -116,16 +117,17 @@ extension EndToEnd {
             }
             let edge = try Edge(routes: routes(target))
             let changed = try client("changed.example", edge)
-            _ = try target.accept()
+            var sessions = [try target.accept()]
             let same = try client("same.example", edge)
-            _ = try target.accept()
+            sessions.append(try target.accept())
             let patient = try client("patient.example", edge)
-            _ = try target.accept()
+            sessions.append(try target.accept())
             try edge.reload(routes: routes(other))
             _ = try? changed.receiveToEnd()
             let line = try edge.waitForAccessLine { $0["name"] == "changed.example" }
             #expect(line["end"] == "drained")
             #expect(same.staysSilent(milliseconds: 500) && patient.staysSilent(milliseconds: 0))
+            for session in sessions { session.close() }
         }
     }
 }
