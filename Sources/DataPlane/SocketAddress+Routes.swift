@@ -20,7 +20,7 @@ extension SocketAddress {
     }
 
     /// The address of a target; a unix socket's path lies in the table's image.
-    init(_ address: TargetAddress, in image: RawSpan) {
+    package init(_ address: TargetAddress, in image: RawSpan) {
         switch address {
         case .ip(let endpoint): self.init(endpoint)
         case .unix(let offset, let length):

@@ -23,6 +23,8 @@ extension Worker where Backend: ~Copyable {
         case .requesting:
             // As above; there is no other target.
             backend.cancel(sessions[slot].origin)
+        case .relaying where isOverdue(slot):
+            end(slot, .drained)
         case .relaying, .forwarding:
             end(slot, sessions[slot].isHalfClosed ? .halfClosed : .idle)
         case .refusing:
@@ -38,7 +40,9 @@ extension Worker where Backend: ~Copyable {
         guard sessions[slot].phase != .free, sessions[slot].phase != .closing else { return }
         leaveParked(slot)
         sessions[slot].enter(.closing)
-        sessions[slot].ending = ending
+        // Both are ends by an error of a socket, and the socket's own word says more.
+        let isReset = ending == .clientReset || ending == .originReset
+        if !(isReset && sessions[slot].ending == .timedOut) { sessions[slot].ending = ending }
         timers.clear(slot)
         guard sessions[slot].inFlight > 0 else {
             close(slot)
@@ -97,6 +101,7 @@ extension Worker where Backend: ~Copyable {
         if settings.logsAccess { logAccess(slot) }
 
         if session.target >= 0 { targets.end(Int(session.target)) }
+        dropTerms(slot)
         sources.release(session.source.address)
         labels.free(session.label)
         labels.free(session.destination)

@@ -70,6 +70,7 @@ extension Worker where Backend: ~Copyable {
         count.add(counter)
         releaseBytes(slot, .client)
         leaveParked(slot)
+        dropTerms(slot)
         sessions[slot].enter(.refusing)
         sessions[slot].ending = ending
         sessions[slot].inFlight += 1

@@ -65,7 +65,7 @@ extension Worker where Backend: ~Copyable {
         let index = Int(source.rawValue)
         sessions[slot].directions[index].isBusy = false
         guard result >= 0 else {
-            sinkFailed(slot, source)
+            sinkFailed(slot, source, result)
             return
         }
         countBytes(slot, index, UInt64(UInt32(bitPattern: result)))
@@ -85,6 +85,7 @@ extension Worker where Backend: ~Copyable {
     /// The time without a byte starts anew.
     @inline(always)
     mutating func noteProgress(_ slot: Int) {
+        guard sessions[slot].terms.isEmpty else { return noteProgressUnderTerms(slot) }
         let limit = sessions[slot].isHalfClosed ? settings.halfCloseNanoseconds : settings.idleNanoseconds
         timers.set(slot, dueNanoseconds: backend.nowNanoseconds + limit)
     }
@@ -194,7 +195,7 @@ extension Worker where Backend: ~Copyable {
             return true
         }
         guard result == Int(-EAGAIN) else {
-            sinkFailed(slot, source)
+            sinkFailed(slot, source, Int32(truncatingIfNeeded: result))
             return false
         }
         wait(slot, source, for: .writable)
@@ -222,7 +223,10 @@ extension Worker where Backend: ~Copyable {
     /// A side has ended in order (0), or failed. An end that follows a reset is a reset.
     @inline(never)
     mutating func sourceEnded(_ slot: Int, _ source: Side, _ result: Int32) {
-        if result < 0 { sessions[slot].broken.insert(Sides(source)) }
+        if result < 0 {
+            sessions[slot].broken.insert(Sides(source))
+            noteTimeOut(slot, result)
+        }
         let isReset = sessions[slot].broken.contains(Sides(source))
         sessions[slot].directions[Int(source.rawValue)].noteEnd(isReset: isReset)
         noteProgress(slot)
@@ -231,8 +235,9 @@ extension Worker where Backend: ~Copyable {
     /// The side that a direction leads to takes no more. What it still has to say is read; then its end is
     /// passed on, as a reset.
     @inline(never)
-    private mutating func sinkFailed(_ slot: Int, _ source: Side) {
+    private mutating func sinkFailed(_ slot: Int, _ source: Side, _ result: Int32) {
         let index = Int(source.rawValue)
+        noteTimeOut(slot, result)
         releaseBytes(slot, source)
         sessions[slot].directions[index].end = .dropped
         sessions[slot].broken.insert(Sides(source.other))
@@ -246,6 +251,14 @@ extension Worker where Backend: ~Copyable {
             sessions[slot].directions[1 - index].end = .broken
         }
         pump(slot, source.other)
+    }
+
+    /// A peer that has gone without a word is not one that has reset: TCP_USER_TIMEOUT and keep-alive say so
+    /// with ETIMEDOUT, or with what the network last said of its host (tcp(7)).
+    private mutating func noteTimeOut(_ slot: Int, _ result: Int32) {
+        if result == -ETIMEDOUT || result == -EHOSTUNREACH || result == -ENETUNREACH {
+            sessions[slot].ending = .timedOut
+        }
     }
 
     /// Passes an end on: the last byte was sent.

@@ -9,6 +9,8 @@ extension Worker where Backend: ~Copyable {
     mutating func route(_ slot: Int) {
         let match = findRoute(slot)
         sessions[slot].match = match.kind
+        // Those of the route of an earlier table.
+        dropTerms(slot)
         guard match.kind != .none else {
             let hasName = sessions[slot].label != .none
             refuse(
@@ -24,6 +26,10 @@ extension Worker where Backend: ~Copyable {
         switch acmeTarget(slot, route) == nil ? route.action : .targets {
         case .targets:
             sessions[slot].routedMicroseconds = microseconds(since: sessions[slot].acceptedNanoseconds)
+            guard takeTerms(slot, match, route) else {
+                refuse(slot, .routeLimit, answers[.internalError], .routeLimited)
+                return
+            }
             count.observe(.routeMicroseconds, UInt64(sessions[slot].routedMicroseconds))
             connect(slot, route)
         case .held: _ = park(slot, nanoseconds: settings.heldNanoseconds)
@@ -112,9 +118,11 @@ extension Worker where Backend: ~Copyable {
         refuse(slot, .unreachable, answers[.internalError], .unreachable)
     }
 
-    /// A target by the route's policy, passing over those that rest as long as there are others.
+    /// A target by the route's policy: none that was tried or is marked, and none that rests as long as there
+    /// are others.
     private mutating func chooseTarget(_ slot: Int, _ route: Route) -> Int? {
-        let tried = sessions[slot].tried
+        var passed = sessions[slot].tried
+        if table.marks.hasAny { passed = passed.union(table.marks.marked(route)) }
         var resting = TargetSet()
         if targets.hasResting {
             for place in 0..<route.targetCount {
@@ -125,8 +133,8 @@ extension Worker where Backend: ~Copyable {
                 }
             }
         }
-        if let place = chooseTarget(slot, route, skipping: tried.union(resting)) { return place }
-        return resting.isEmpty ? nil : chooseTarget(slot, route, skipping: tried)
+        if let place = chooseTarget(slot, route, skipping: passed.union(resting)) { return place }
+        return resting.isEmpty ? nil : chooseTarget(slot, route, skipping: passed)
     }
 
     private mutating func chooseTarget(_ slot: Int, _ route: Route, skipping: TargetSet) -> Int? {
@@ -158,6 +166,7 @@ extension Worker where Backend: ~Copyable {
             targets.noteSuccess(Int(sessions[slot].target))
             countAttempt(at: Int(sessions[slot].target), succeeded: true)
         }
+        noteFailingTargets()
         sessions[slot].connectedMicroseconds = microseconds(since: sessions[slot].acceptedNanoseconds)
         let connecting = sessions[slot].connectedMicroseconds &- sessions[slot].routedMicroseconds
         count.observe(.connectMicroseconds, UInt64(connecting))
@@ -183,6 +192,7 @@ extension Worker where Backend: ~Copyable {
             countAttempt(at: target, succeeded: false)
             targets.end(target)
             sessions[slot].target = -1
+            noteFailingTargets()
         }
         guard sessions[slot].match != .none else {
             cannotForward(slot)
@@ -195,6 +205,10 @@ extension Worker where Backend: ~Copyable {
         }
         connect(slot, RouteImage.route(findRoute(slot).routeIndex, in: table.image))
     }
+
+    /// Tells whoever checks targets whether a success would be of use here.
+    @inline(always)
+    func noteFailingTargets() { count.set(.targetsFailing, UInt64(targets.failingCount)) }
 
     /// xorshift64*: cheap, and good enough to spread sessions over targets.
     private mutating func nextRandom() -> UInt64 {

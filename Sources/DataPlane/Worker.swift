@@ -7,6 +7,8 @@ package struct WorkerShared: Sendable {
     package var sources: SourceCounters
     /// Parked sessions by client address.
     package var parkedSources: SourceCounters
+    /// Sessions by route, for those with a limit.
+    package var limitedRoutes: SourceCounters
     /// Random numbers that nobody outside knows; each worker is given its own.
     package var randomSeed: UInt64
     /// Which clients may connect, until a message brings another one.
@@ -14,11 +16,12 @@ package struct WorkerShared: Sendable {
 
     /// Builds the shared parts.
     package init(
-        sources: SourceCounters, parkedSources: SourceCounters, randomSeed: UInt64,
-        gate: SourceGate = SourceGate()
+        sources: SourceCounters, parkedSources: SourceCounters, limitedRoutes: SourceCounters,
+        randomSeed: UInt64, gate: SourceGate = SourceGate()
     ) {
         self.sources = sources
         self.parkedSources = parkedSources
+        self.limitedRoutes = limitedRoutes
         self.randomSeed = randomSeed
         self.gate = gate
     }
@@ -72,6 +75,11 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
     var gate: SourceGateView
     var sources: SourceCountersView
     var parkedSources: SourceCountersView
+    var limitedRoutes: SourceCountersView
+    /// By slot: what their routes ask of sessions that have terms.
+    let terms: Region<RouteTerms>
+    /// Sessions that end some time after their route was removed or changed, and have no end yet.
+    var drainableCount = 0
     var random: UInt64
     /// The hello that is being looked at; filled and read within one step.
     var hello = ClientHello()
@@ -144,6 +152,8 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         gateOwner = shared.gate
         sources = shared.sources.view
         parkedSources = shared.parkedSources.view
+        limitedRoutes = shared.limitedRoutes.view
+        terms = Region(capacity: sessionsMax)
         self.shared = shared
         random = shared.randomSeed
         answers = FixedAnswers(in: &self.backend)
@@ -243,6 +253,7 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         targets.sweep(nowNanoseconds: nowNanoseconds)
         names.cool()
         attempts.cool()
+        noteFailingTargets()
         refreshRealtime()
     }
 
@@ -267,11 +278,17 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
             tableOwner = next
             tableEpoch &+= 1
             routeParked()
+            endChangedRoutes()
         case .settings(let next):
             settings = next
         case .gate(let next):
             gate = next.view
             gateOwner = next
+        case .targetsAnswered(let addresses):
+            for address in addresses { targets.noteAnswered(address) }
+            noteFailingTargets()
+        case .askTarget(let address, let answer):
+            answer.add(UInt64(targets.sessionCount(address)))
         case .addListener(let descriptor, let index, let address, let plan):
             while listeners.count <= Int(index) { listeners.append(WorkerListener()) }
             listeners[Int(index)] = WorkerListener(descriptor: descriptor, address: address, plan: plan)

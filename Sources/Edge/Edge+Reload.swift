@@ -68,6 +68,7 @@ extension Edge {
         current = next
         let settings = WorkerSettings(next.configuration, workers: limits.workers)
         var numbers: [Int] = []
+        checks.adopt(next.table, connectMilliseconds: next.configuration.timeouts.connectMilliseconds)
         for worker in workers {
             worker.links.mailbox.send(.settings(settings))
             worker.links.mailbox.send(.gate(next.gate))

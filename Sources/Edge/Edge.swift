@@ -23,6 +23,9 @@ package struct Edge: ~Copyable {
     let waker: Waker
     private let sources: SourceCounters
     private let parkedSources: SourceCounters
+    private let limitedRoutes: SourceCounters
+    /// Knows which targets are not to be chosen.
+    let checks: TargetChecks
     let signals: SignalReader
     /// What other threads ask this one to do.
     let inbox: EdgeInbox
@@ -67,6 +70,9 @@ package struct Edge: ~Copyable {
         let waker = try Self.naming("the waker", of: configurationPath) { () throws(Errno) in
             try Waker(log: log)
         }
+        let checks = try Self.naming("the checks", of: configurationPath) { () throws(Errno) in
+            try TargetChecks(log: log, attemptsMax: limits.checksAtOnce)
+        }
         let now = monotonicNanoseconds()
         let facts = SharedFacts(
             EdgeFacts(
@@ -77,7 +83,7 @@ package struct Edge: ~Copyable {
         }
         self.init(
             path: configurationPath, log: log, seed: seed, current: loaded, limits: limits, waker: waker,
-            signals: signals, inbox: inbox, control: control, facts: facts)
+            checks: checks, signals: signals, inbox: inbox, control: control, facts: facts)
     }
 
     /// Does a part of the start; a failure says which.
@@ -93,8 +99,8 @@ package struct Edge: ~Copyable {
 
     private init(
         path: String, log: Log, seed: HashSeed, current: LoadedConfiguration, limits: Limits,
-        waker: Waker, signals: consuming SignalReader, inbox: EdgeInbox, control: ControlService,
-        facts: SharedFacts
+        waker: Waker, checks: TargetChecks, signals: consuming SignalReader, inbox: EdgeInbox,
+        control: ControlService, facts: SharedFacts
     ) {
         self.path = path
         self.log = log
@@ -106,8 +112,10 @@ package struct Edge: ~Copyable {
         self.inbox = inbox
         self.control = control
         self.facts = facts
+        self.checks = checks
         let sessionsMax = limits.sessionsPerWorker * limits.workers
         sources = SourceCounters(connectionsMax: sessionsMax, keys: (randomBits(), randomBits()))
+        limitedRoutes = SourceCounters(connectionsMax: sessionsMax, keys: (randomBits(), randomBits()))
         // Not by `limit parked` alone, which may ask for more than there can be sessions.
         parkedSources = SourceCounters(
             connectionsMax: min(sessionsMax, Int(current.configuration.limits.parked)),
@@ -138,7 +146,10 @@ package struct Edge: ~Copyable {
         do throws(Errno) {
             try log.start()
             try waker.start()
+            checks.adopt(
+                current.table, connectMilliseconds: current.configuration.timeouts.connectMilliseconds)
             try startWorkers(inputOutput)
+            try checks.start(workers.map(\.links))
             try control.start()
         } catch {
             throw InvalidConfiguration(text: "\(path): error: the edge cannot start: a thread: \(error)")
@@ -215,8 +226,8 @@ package struct Edge: ~Copyable {
                 userTimeoutMilliseconds: Int32(clamping: current.configuration.timeouts.userMilliseconds),
                 links: links,
                 shared: WorkerShared(
-                    sources: sources, parkedSources: parkedSources, randomSeed: randomBits() | 1,
-                    gate: current.gate))
+                    sources: sources, parkedSources: parkedSources, limitedRoutes: limitedRoutes,
+                    randomSeed: randomBits() | 1, gate: current.gate))
             let log = log
             try startThread("worker-\(number)") {
                 handle.begin()

@@ -8,6 +8,8 @@ package struct Limits: Equatable, Sendable {
     package var sessionsPerWorker: Int
     /// Pipes of one worker.
     package var pipesPerWorker: Int
+    /// Checks of targets at once.
+    package var checksAtOnce: Int
     /// Every descriptor's number is below this.
     package var descriptorsMax: Int
     /// Whether each worker can have a session at all. One that could not would still own a part of each
@@ -19,6 +21,7 @@ package struct Limits: Equatable, Sendable {
     /// Descriptors that are neither a session's nor a pipe's: listeners, epoll, the log, the routes being
     /// read.
     static let descriptorsReserved = 64
+    static let checksAtOnceMax = 256
     /// A session has a client and an origin.
     static let descriptorsPerSession = 2
     static let descriptorsPerPipe = 2
@@ -37,7 +40,10 @@ package struct Limits: Equatable, Sendable {
         }
         let wanted = (Int(configuration.limits.connections) + workers - 1) / workers
         let listeners = configuration.listeners.count
-        let perWorker = max(0, descriptorsMax - Self.descriptorsReserved) / workers - listeners - 4
+        // A process of few descriptors has few targets.
+        checksAtOnce = min(Self.checksAtOnceMax, max(8, descriptorsMax / 64))
+        let reserved = Self.descriptorsReserved + checksAtOnce
+        let perWorker = max(0, descriptorsMax - reserved) / workers - listeners - 4
         // s sessions need 2 s descriptors and s / 16 pipes, which is s / 8 descriptors.
         let possible =
             perWorker * Self.sessionsPerPipe

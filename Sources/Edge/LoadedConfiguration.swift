@@ -41,13 +41,11 @@ extension LoadedConfiguration {
             throw InvalidConfiguration(text: error.diagnostics.rendered)
         }
         var refusals: [String] = []
-
         let sources = try readRoutes(configuration, of: file, refusals: &refusals)
         do throws(InvalidSource) {
             let compiled = try RouteCompiler.compile(sources, seed: seed)
             warnings.add(contentsOf: compiled.warnings)
             let table = RouteTable(copying: compiled.image)
-            refusals += UnsupportedFeature.all(in: table.image)
             guard refusals.isEmpty else { throw InvalidSource(diagnostics: DiagnosticList()) }
             // Allowed, for a start; after a reload it is the sign of a pattern that fits no more.
             let emptiness =

@@ -55,7 +55,8 @@ final class WorkerBench {
             table: try Self.table(leadingTo: origin.endpoint), settings: settings, links: links,
             shared: WorkerShared(
                 sources: SourceCounters(connectionsMax: 1024, keys: (1, 2)),
-                parkedSources: SourceCounters(connectionsMax: 1024, keys: (3, 4)), randomSeed: 5))
+                parkedSources: SourceCounters(connectionsMax: 1024, keys: (3, 4)),
+                limitedRoutes: SourceCounters(connectionsMax: 1024, keys: (5, 6)), randomSeed: 5))
         self.counter = counter
         self.settings = settings
         log = try LogKeeper(ring: links.log, bell: bell)

@@ -63,11 +63,19 @@ extension Judge {
             let limit = world.settings.map { min($0.parkedMax, $0.parkedPerSourceMax) }.min() ?? 0
             isTrue = hasHello && isParkable && limit < world.scenario.clients.count
         case "unreachable": isTrue = hasHello && isRoutable && isUnreachable(client, actions)
+        case "route-limit":
+            isTrue = hasHello && terms(for: client).contains { $0.sessionsMax != nil }
         case "client-reset": isTrue = hasHello && peer.hasBroken
         case "origin-reset": isTrue = hasHello && isRoutable && origin(of: peer)?.hasBroken ?? false
+        // The kernel's word for an error of either side.
+        case "timed-out":
+            isTrue = hasHello && isRoutable && (peer.hasBroken || origin(of: peer)?.hasBroken ?? false)
         case "idle-timeout", "half-close-timeout":
             isTrue = hasHello && isRoutable && wasQuiet(client, peer)
-        case "drained": isTrue = world.drainNanoseconds.map { $0 <= world.nowNanoseconds } ?? false
+        case "drained":
+            isTrue =
+                world.drainNanoseconds.map { $0 <= world.nowNanoseconds } ?? false
+                || isRouteDrained(client)
         case "stopped": isTrue = world.isEnding
         default: isTrue = false
         }
@@ -81,8 +89,25 @@ extension Judge {
         return world.tables[client.firstTable...].map { $0.find(name) }
     }
 
+    private func terms(for client: Client) -> [TableModel.Terms] {
+        guard let name = client.name else { return [] }
+        return world.tables[client.firstTable...].map { $0.findTerms(name) }
+    }
+
+    /// Whether a route of the client's asks for that, and was changed since.
+    private func isRouteDrained(_ client: Client) -> Bool {
+        guard let name = client.name, terms(for: client).contains(where: { $0.drainMilliseconds != nil })
+        else { return false }
+        let tables = world.tables[client.firstTable...]
+        return zip(tables, tables.dropFirst()).contains { before, after in
+            before.find(name) != after.find(name) || before.findTerms(name) != after.findTerms(name)
+                || before.balance != after.balance
+        }
+    }
+
     /// Every origin of the one table in question was tried, or there were no descriptors to try with.
     private func isUnreachable(_ client: Client, _ actions: [TableModel.Action?]) -> Bool {
+        guard !world.hasMarked else { return true }
         guard world.worker.backend.trace.hits[SimulatedFault.connectWithoutDescriptor.rawValue] == 0 else {
             return true
         }
@@ -103,7 +128,9 @@ extension Judge {
         let view = world.worker.backend.peerView(peer.connection)
         let other = view.partner.map { world.worker.backend.peerView($0).movedNanoseconds } ?? 0
         let moved = max(view.movedNanoseconds, other)
-        let shortest = world.settings.map { min($0.idleNanoseconds, $0.halfCloseNanoseconds) }.min() ?? 0
+        let idle = terms(for: client).compactMap(\.idleMilliseconds).map { UInt64($0) * 1_000_000 }
+        let shortest =
+            (idle + world.settings.map { min($0.idleNanoseconds, $0.halfCloseNanoseconds) }).min() ?? 0
         let closing = client.closingNanoseconds ?? world.nowNanoseconds
         return moved > closing || closing - moved + 2 * UInt64(Scenario.delayNanosecondsMax) >= shortest
     }
@@ -116,6 +143,9 @@ extension Judge {
         case "client-gone" where peer.hasSentPrefix: world.mark(.leftWhileParked)
         case "park-timeout": world.mark(.parkTimedOut)
         case "park-limit": world.mark(.parkLimited)
+        case "route-limit": world.mark(.routeLimited)
+        case "drained" where world.drainNanoseconds == nil: world.mark(.routeDrained)
+        case "unreachable" where !world.markedOrigins.isEmpty: world.mark(.allMarked)
         case "completed":
             world.mark(.completed)
             if line.up > 100_000 || line.down > 100_000 { world.mark(.completedWithBulk) }
@@ -194,6 +224,7 @@ extension Judge {
         )
         if backend != (0, 0, 1) { fail("left over: \(backend)") }
         if !world.worker.sessions.isEmpty { fail("sessions are left") }
+        if world.limitedRoutes.total != 0 { fail("sessions of limited routes are still counted") }
         let ended = world.links.counters[.ended]
         if ended != UInt64(lineCount) { fail("\(ended) sessions ended, \(lineCount) were logged") }
         for client in world.scenario.clients {

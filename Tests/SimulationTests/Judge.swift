@@ -87,7 +87,8 @@ final class Judge {
         }
         // Nobody has ended: the worker did of its own accord, and says why.
         let reasons = [
-            "hello-timeout", "not-tls", "client-gone", "idle-timeout", "half-close-timeout", "drained",
+            "hello-timeout", "not-tls", "timed-out", "client-gone", "idle-timeout", "half-close-timeout",
+            "drained",
             "stopped",
         ]
         let isConnectFailure = world.clients[peer.connection] == nil && peer.receivedCount == 0
@@ -143,6 +144,9 @@ final class Judge {
         }
         require(
             isNamed, "client \(client.number) with \(client.hello) is led to origin \(origin) by no table")
+        require(
+            !world.markedOrigins.contains(origin),
+            "client \(client.number) is led to origin \(origin), which is marked")
     }
 
     // MARK: Turns
@@ -151,6 +155,8 @@ final class Judge {
     func judgeAgreement() {
         failures += world.worker.backend.trace.violations
         failures += world.worker.audit()
+        let crowd = world.worker.countedSessionsMax
+        if crowd > world.scenario.temper.sessionsPerRouteMax { fail("a route has \(crowd) sessions") }
     }
 
     /// After each turn: does every session come forward in time, and is all as it should be?
@@ -193,7 +199,9 @@ final class Judge {
         case .hello: return longest(\.helloNanoseconds) + slack
         case .parked: return max(longest(\.heldNanoseconds), longest(\.wakeNanoseconds)) + slack
         case .connecting: return longest(\.connectNanoseconds) + slack
-        case .relaying: return max(longest(\.idleNanoseconds), longest(\.halfCloseNanoseconds)) + slack
+        case .relaying:
+            let idle = max(longest(\.idleNanoseconds), world.longestRouteIdleNanoseconds)
+            return max(idle, longest(\.halfCloseNanoseconds)) + slack
         case .refusing: return longest(\.refusalNanoseconds) + slack
         case .closing: return slack
         }
@@ -210,7 +218,7 @@ extension Judge {
         case "no-name": alert(.missingExtension)
         case "malformed-hello", "hello-too-large": alert(.decodeError)
         case "sslv2": alert(.handshakeFailure)
-        case "park-timeout", "park-limit", "unreachable": alert(.internalError)
+        case "park-timeout", "park-limit", "unreachable", "route-limit": alert(.internalError)
         case "plain-http": PlainHTTPAnswer.bytes
         default: nil
         }

@@ -10,6 +10,9 @@ enum Mark: Int, CaseIterable {
     case parkTimedOut, parkLimited
     /// A name was asked to be woken a second time. A parked session's client left, in order.
     case askedAgain, leftWhileParked
+    /// A session ended because its route had changed, or because its route had no room; one was refused while
+    /// an origin was marked.
+    case routeDrained, routeLimited, allMarked
     /// A hello went to a second origin after the first had failed.
     case triedAnotherOrigin
     /// All slots were taken.

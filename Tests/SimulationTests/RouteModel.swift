@@ -17,12 +17,29 @@ struct TableModel {
         let isBackup: Bool
     }
 
+    /// What a route asks of its sessions beyond a target.
+    struct Terms: Equatable {
+        var sessionsMax: Int?
+        var idleMilliseconds: Int?
+        var drainMilliseconds: Int?
+
+        var text: String {
+            (sessionsMax.map { " max=\($0)" } ?? "") + (idleMilliseconds.map { " idle=\($0)ms" } ?? "")
+                + (drainMilliseconds.map { " drain=\($0)ms" } ?? "")
+        }
+    }
+
+    /// By pattern; mostly none.
+    var terms: [String: Terms] = [:]
     /// By pattern: a name, `*.` and a suffix, or `*`.
     var routes: [String: Action] = [:]
     var balance = "weighted"
 
     /// What the table says to a name; nil for the name: the hello has none.
     func find(_ name: String?) -> Action? { pattern(for: name).flatMap { routes[$0] } }
+
+    /// What the route of a name asks of its sessions.
+    func findTerms(_ name: String?) -> Terms { terms[pattern(for: name) ?? "*"] ?? Terms() }
 
     /// The pattern that fits a name.
     func pattern(for name: String?) -> String? {
@@ -43,7 +60,8 @@ struct TableModel {
                     let mark = target.isBackup ? "@backup" : target.weight == 1 ? "" : "@\(target.weight)"
                     return origins[target.origin].text + mark
                 }
-                return "\(pattern) \(words.joined(separator: ",")) balance=\(balance)\n"
+                return "\(pattern) \(words.joined(separator: ",")) balance=\(balance)"
+                    + (terms[pattern]?.text ?? "") + "\n"
             case .held: return "\(pattern) held\n"
             case .asleep: return "\(pattern) asleep wake=unix:/run/wake.sock\n"
             case .reject: return "\(pattern) reject\n"
@@ -88,6 +106,14 @@ struct TableModel {
                 isHeld
                 ? random.chance(perMille: 500) ? .held : .asleep
                 : action(&random, originCount: originCount, isEasy: isEasy)
+        }
+        for (pattern, action) in table.routes.sorted(by: { $0.key < $1.key }) where !isEasy {
+            guard case .targets = action, random.chance(perMille: 300) else { continue }
+            var terms = Terms()
+            if random.chance(perMille: 500) { terms.sessionsMax = temper.sessionsPerRouteMax }
+            if random.chance(perMille: 500) { terms.idleMilliseconds = random.pick([1000, 5000]) }
+            if random.chance(perMille: 700) { terms.drainMilliseconds = random.pick([0, 50, 1000]) }
+            table.terms[pattern] = terms
         }
         if isEasy { table.routes["*"] = action(&random, originCount: originCount, isEasy: true) }
         return table

@@ -10,6 +10,8 @@ struct Scenario {
         case table(TableModel)
         case settings(WorkerSettings)
         case addListener, removeListener
+        /// An origin gets no new sessions, or gets them again.
+        case mark(origin: Int, Bool)
         case drain(nanoseconds: UInt64)
         case stop
         case hardships(SimulatedHardships)
@@ -36,6 +38,8 @@ struct Scenario {
         let isBulky: Bool
         /// Most routes are held, are reloaded often, and clients lose patience.
         let isParking: Bool
+        /// `max=` of each route that has one.
+        let sessionsPerRouteMax: Int
         /// Clients come until then.
         let busyNanoseconds: UInt64
     }
@@ -72,7 +76,7 @@ struct Scenario {
         busyNanoseconds = UInt64(random.pick([50_000_000, 500_000_000, 5_000_000_000]))
         let temper = Temper(
             isEasy: isEasy, isBulky: isBulky, isParking: !isEasy && random.chance(perMille: 150),
-            busyNanoseconds: busyNanoseconds)
+            sessionsPerRouteMax: random.number(in: 1...4), busyNanoseconds: busyNanoseconds)
         self.temper = temper
         let isShortOfDescriptors = !isEasy && random.chance(perMille: 150)
         let listenerCount = random.number(in: 1...2)
@@ -221,6 +225,9 @@ struct Scenario {
         add(200) { .settings(Self.settings(&$0, isEasy: false, sessionsMax: 8)) }
         add(100) { .settings(Self.settings(&$0, isEasy: false, sessionsMax: 8)) }
         add(200) { .hardships(Self.hardships(&$0, isEasy: false)) }
+        for _ in 0..<6 {
+            add(200) { .mark(origin: $0.number(in: 0...(originCount - 1)), $0.chance(perMille: 700)) }
+        }
         add(150) { _ in .addListener }
         add(150) { _ in .removeListener }
         add(120) { .drain(nanoseconds: UInt64($0.pick([0, 100_000_000, 5_000_000_000]))) }

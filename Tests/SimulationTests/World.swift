@@ -17,6 +17,14 @@ final class World {
     private(set) var tables: [TableModel]
     private(set) var actedTable = 0
     private var tableMessages = [0]
+    /// The tables as the worker has them, for marks.
+    private var compiledTables: [RouteTable]
+    /// Origins that get no new sessions now, and whether there ever was one.
+    private(set) var markedOrigins: Set<Int> = []
+    private(set) var hasMarked = false
+    /// Sessions by route.
+    let limitedRoutes: SourceCountersView
+    private let limitedRoutesOwner: SourceCounters
     /// Every value that the settings had.
     private(set) var settings: [WorkerSettings]
     private(set) var marks = [Int](repeating: 0, count: Mark.allCases.count)
@@ -62,19 +70,27 @@ final class World {
         self.links = links
         let backend = SimulatedBackend(
             limits: scenario.limits, hardships: scenario.hardships, seed: random.next())
+        limitedRoutesOwner = SourceCounters(connectionsMax: 64, keys: (random.next(), random.next()))
+        limitedRoutes = limitedRoutesOwner.view
         let shared = WorkerShared(
             sources: SourceCounters(connectionsMax: 64, keys: (random.next(), random.next())),
             parkedSources: SourceCounters(connectionsMax: 64, keys: (random.next(), random.next())),
+            limitedRoutes: limitedRoutesOwner,
             randomSeed: random.next() | 1, gate: scenario.gate)
+        let table = scenario.table.compiled(origins: originAddresses)
+        compiledTables = [table]
         worker = SimulatedWorker(
-            backend: backend, sessionsMax: scenario.sessionsMax,
-            table: scenario.table.compiled(origins: originAddresses), settings: scenario.settings,
-            links: links,
-            shared: shared)
+            backend: backend, sessionsMax: scenario.sessionsMax, table: table, settings: scenario.settings,
+            links: links, shared: shared)
         for _ in 0..<scenario.listenerCount { addListener() }
     }
 
     var nowNanoseconds: UInt64 { worker.backend.nowNanoseconds }
+    /// The longest `idle=` of any table so far.
+    var longestRouteIdleNanoseconds: UInt64 {
+        let milliseconds = tables.flatMap { $0.terms.values.compactMap(\.idleMilliseconds) }.max() ?? 0
+        return UInt64(milliseconds) * 1_000_000
+    }
     private var isFrozen: Bool {
         scenario.isFrozen && nowNanoseconds >= 1_000_000_000 + scenario.busyNanoseconds
     }
@@ -161,7 +177,14 @@ final class World {
         case .table(let table):
             judge.noteTable(table, after: tables[tables.count - 1])
             tables.append(table)
-            tableMessages.append(send(.table(table.compiled(origins: originAddresses))))
+            let compiled = table.compiled(origins: originAddresses)
+            for origin in markedOrigins { setMark(origin, true, in: compiled) }
+            compiledTables.append(compiled)
+            tableMessages.append(send(.table(compiled)))
+        case .mark(let origin, let isMarked):
+            if isMarked { markedOrigins.insert(origin) } else { markedOrigins.remove(origin) }
+            hasMarked = true
+            for table in compiledTables { setMark(origin, isMarked, in: table) }
         case .settings(let next):
             settings.append(next)
             _ = send(.settings(next))
@@ -184,6 +207,15 @@ final class World {
         case .hardships(let next): worker.backend.hardships = next
         }
         for index in listeners.indices where isEnding { listeners[index] = -1 }
+    }
+
+    /// Marks an origin wherever a table has it.
+    private func setMark(_ origin: Int, _ isMarked: Bool, in table: RouteTable) {
+        for index in 0..<UInt32(RouteImage.targetCount(in: table.image)) {
+            let target = RouteImage.target(index, in: table.image)
+            let address = SocketAddress(target.address, in: table.image)
+            if address.isSame(as: originAddresses[origin].address) { table.mark(index, isMarked) }
+        }
     }
 
     private func addListener() {

@@ -1,3 +1,5 @@
+import Routes
+
 extension SimulatedWorker {
     /// Looks at everything the worker and the kernel believe of each other, between two turns. Returns what
     /// does not fit.
@@ -10,7 +12,54 @@ extension SimulatedWorker {
         auditDescriptors(&faults)
         auditParked(&faults)
         auditCounters(&faults)
+        auditTerms(&faults)
         return faults
+    }
+
+    /// Terms are given back with the session, and sessions end in time when their route has changed.
+    private func auditTerms(_ faults: inout [String]) {
+        var (counted, drainable): (UInt64, Int) = (0, 0)
+        for slot in 0..<worker.sessions.touchedCount {
+            let session = worker.sessions[slot]
+            if session.phase == .free, !session.terms.isEmpty {
+                faults.append("slot \(slot) is free with terms")
+            }
+            if session.terms.contains(.counted) { counted += 1 }
+            guard session.terms.contains(.drains) else { continue }
+            let terms = worker.terms[slot]
+            if session.terms.contains(.ending) {
+                // One that was connecting until then has its end from the moment it is connected.
+                let connected = session.acceptedNanoseconds + UInt64(session.connectedMicroseconds) * 1000
+                let end = max(terms.endNanoseconds, connected) + 100_000_000
+                if session.phase == .relaying, worker.backend.nowNanoseconds > end {
+                    faults.append("session \(slot) outlives its route")
+                }
+                continue
+            }
+            drainable += 1
+            guard session.phase == .connecting || session.phase == .relaying else { continue }
+            let match = worker.findRoute(slot)
+            let isSame =
+                match.kind != .none
+                && RouteImage.route(match.routeIndex, in: worker.table.image).fingerprint == terms.fingerprint
+            if !isSame { faults.append("session \(slot) has another route and no end") }
+        }
+        if drainable != worker.drainableCount {
+            faults.append("\(worker.drainableCount) of \(drainable) sessions that drain are counted")
+        }
+        if counted != worker.limitedRoutes.total {
+            faults.append(
+                "\(worker.limitedRoutes.total) of \(counted) sessions of limited routes are counted")
+        }
+    }
+
+    /// The most sessions that any route with `max=` has now.
+    package var countedSessionsMax: Int {
+        var counts: [UInt64: Int] = [:]
+        for slot in liveSlots where worker.sessions[slot].terms.contains(.counted) {
+            counts[worker.terms[slot].identity, default: 0] += 1
+        }
+        return counts.values.max() ?? 0
     }
 
     private var liveSlots: [Int] {

@@ -18,12 +18,28 @@ package enum WorkerMessage: Sendable {
     case removeListener(index: UInt32)
     /// Fills a report; takes some hundred microseconds at most.
     case report(WorkerReport)
+    /// A check of each of these targets has succeeded: none needs to rest any longer.
+    case targetsAnswered([SocketAddress])
+    /// Adds the sessions that a target has here.
+    case askTarget(SocketAddress, TargetAnswer)
     /// Closes the listeners and ends when the last session has, or at the latest after so many nanoseconds.
     case drain(nanoseconds: UInt64)
     /// Ends all sessions, and itself.
     case stop
     /// Nothing; that it is acknowledged shows that the worker goes on.
     case ping
+}
+
+/// Collects what several workers say to one question. A worker has answered when it has acknowledged it.
+package final class TargetAnswer: Sendable {
+    private let sessions = Atomic<UInt64>(0)
+
+    package init() {}
+
+    /// All that were added.
+    package var sessionCount: UInt64 { sessions.load(ordering: .relaxed) }
+
+    func add(_ count: UInt64) { sessions.wrappingAdd(count, ordering: .relaxed) }
 }
 
 /// The way from the control thread to one worker: a list under a lock, and an event descriptor that wakes the

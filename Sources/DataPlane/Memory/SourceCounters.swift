@@ -50,35 +50,51 @@ import Synchronization
     fileprivate let rowCount: Int
     fileprivate let keys: (UInt64, UInt64)
 
+    /// Everything that is counted now. For tests: it reads a whole row.
+    package var total: UInt64 {
+        // SAFETY: a row has so many counters.
+        (0..<rowCount).reduce(0) { unsafe $0 + UInt64((counters + $1).pointee.load(ordering: .relaxed)) }
+    }
+
     /// Counts a session of the address, unless it has `limit` of them already.
     package func acquire(_ address: IPAddress, limit: Int) -> Bool {
-        let (first, second) = places(of: address)
+        acquire(identity: Self.identity(of: address), limit: limit)
+    }
+
+    /// Takes back what ``acquire(_:limit:)`` counted.
+    package func release(_ address: IPAddress) { release(identity: Self.identity(of: address)) }
+
+    /// Counts a session of whatever has this identity, unless it has `limit` of them already.
+    package func acquire(identity: UInt64, limit: Int) -> Bool {
+        let (first, second) = places(of: identity)
         // SAFETY: `places` are below the count.
         let before = unsafe min(
             (counters + first).pointee.add(1, ordering: .relaxed).oldValue,
             (counters + second).pointee.add(1, ordering: .relaxed).oldValue)
         guard Int(before) < limit else {
-            release(address)
+            release(identity: identity)
             return false
         }
         return true
     }
 
-    /// Takes back what ``acquire(_:limit:)`` counted.
-    package func release(_ address: IPAddress) {
-        let (first, second) = places(of: address)
+    /// Takes back what ``acquire(identity:limit:)`` counted.
+    package func release(identity: UInt64) {
+        let (first, second) = places(of: identity)
         // SAFETY: as above.
         unsafe (counters + first).pointee.subtract(1, ordering: .relaxed)
         unsafe (counters + second).pointee.subtract(1, ordering: .relaxed)
     }
 
-    private func places(of address: IPAddress) -> (Int, Int) {
-        // An IPv4 address counts whole, also one that is mapped into IPv6, an IPv6 address by its upper half.
-        let identity =
-            switch address.unmapped {
-            case .v4(let bits): UInt64(bits)
-            case .v6(let high, _): high
-            }
+    /// An IPv4 address counts whole, also one that is mapped into IPv6, an IPv6 address by its upper half.
+    private static func identity(of address: IPAddress) -> UInt64 {
+        switch address.unmapped {
+        case .v4(let bits): UInt64(bits)
+        case .v6(let high, _): high
+        }
+    }
+
+    private func places(of identity: UInt64) -> (Int, Int) {
         let mask = UInt64(rowCount - 1)
         return (Int(Self.mix(identity ^ keys.0) & mask), rowCount + Int(Self.mix(identity ^ keys.1) & mask))
     }

@@ -2,7 +2,7 @@ package import Linux
 
 /// What a worker remembers of the targets that it uses or that failed it: sessions, failures in a row, and
 /// until when they rest. Keyed by address, so it outlives every reload. Entries come with the first session
-/// to an address, and go when there is neither a session nor a failure to remember.
+/// to an address, and go some minutes after the last one, or when their room is needed.
 package struct TargetTracker: ~Copyable {
     package struct Entry: BitwiseCopyable {
         package var address: SocketAddress
@@ -15,7 +15,19 @@ package struct TargetTracker: ~Copyable {
         package var failureCount: UInt32
         /// No attempt before this time while there are other targets; 0: has no failure to remember.
         package var restsUntilNanoseconds: UInt64
+        /// Attempts, and those that failed, since the entry was made.
+        package var connectionsTotal: UInt64
+        package var failuresTotal: UInt64
+        /// Since when it is known to have neither a session nor a failure; 0: it has.
+        var idleSinceNanoseconds: UInt64
     }
+
+    /// Totals of an address that nobody uses are kept for so long.
+    package static let idleNanosecondsMax: UInt64 = 600_000_000_000
+    /// How many entries one sweep looks at: with very many, it takes several.
+    package static let sweptAtOnceMax = 4096
+    /// How many entries are looked at for one that can go, when there is no room.
+    private static let evictionsTriedMax = 256
 
     /// After so many failures in a row a target rests.
     package static let failuresToRest: UInt32 = 3
@@ -42,6 +54,14 @@ package struct TargetTracker: ~Copyable {
 
     /// Whether any target may rest: if not, there is no need to ask one by one.
     package var hasResting: Bool { restingCount > 0 }
+
+    /// How many targets have a failure to remember.
+    package var failingCount: Int { restingCount }
+
+    /// Where the next sweep begins.
+    private var sweepCursor = 0
+    /// Where the next search for room begins.
+    private var evictionCursor = 0
 
     /// How many addresses are remembered.
     package var count: Int { entries.count }
@@ -75,27 +95,33 @@ package struct TargetTracker: ~Copyable {
         let hash = hash(of: address)
         if let index = find(address, hash: hash) {
             entries[index].sessionCount += 1
+            entries[index].connectionsTotal &+= 1
+            entries[index].idleSinceNanoseconds = 0
             return index
         }
+        if entries.freeCount == 0 { evict() }
         guard let index = entries.allocate() else { return nil }
         entries[index] = Entry(
             address: address, hash: hash, next: buckets[Int(hash & mask)] - 1, sessionCount: 1,
-            failureCount: 0,
-            restsUntilNanoseconds: 0)
+            failureCount: 0, restsUntilNanoseconds: 0, connectionsTotal: 1, failuresTotal: 0,
+            idleSinceNanoseconds: 0)
         buckets[Int(hash & mask)] = Int32(truncatingIfNeeded: index) + 1
         return index
     }
 
     /// The attempt or session is over.
-    package mutating func end(_ index: Int) {
-        entries[index].sessionCount -= 1
-        forgetIfIdle(index)
-    }
+    package mutating func end(_ index: Int) { entries[index].sessionCount -= 1 }
 
     /// The target took a connection.
     package mutating func noteSuccess(_ index: Int) {
         entries[index].failureCount = 0
         endRest(index)
+    }
+
+    /// Somebody else has reached the target: what it failed before is forgiven.
+    package mutating func noteAnswered(_ address: SocketAddress) {
+        guard hasResting, let index = find(address, hash: hash(of: address)) else { return }
+        noteSuccess(index)
     }
 
     private mutating func endRest(_ index: Int) {
@@ -109,6 +135,7 @@ package struct TargetTracker: ~Copyable {
         // Whoever asks for the name of a dead target long enough reaches the last number: that must not be a
         // trap.
         if entries[index].failureCount < .max { entries[index].failureCount += 1 }
+        entries[index].failuresTotal &+= 1
         if entries[index].restsUntilNanoseconds == 0 { restingCount += 1 }
         let rest = Self.rest(afterFailures: entries[index].failureCount)
         entries[index].restsUntilNanoseconds = max(1, nowNanoseconds + rest)
@@ -133,16 +160,41 @@ package struct TargetTracker: ~Copyable {
         find(address, hash: hash(of: address)).map { entries[$0].sessionCount } ?? 0
     }
 
-    /// Forgets failures whose rest ended long ago, so that addresses that are never used again do not pile
-    /// up.
+    /// Forgets failures whose rest ended long ago, and addresses that have not been used for long, so that
+    /// those that are never used again do not pile up.
     package mutating func sweep(nowNanoseconds: UInt64) {
-        for index in 0..<entries.touchedCount
-        where entries[index].hash != 0 && entries[index].sessionCount == 0
-            && entries[index].restsUntilNanoseconds + 2 * Self.restMaxNanoseconds < nowNanoseconds
-        {
+        let count = entries.touchedCount
+        for _ in 0..<min(count, Self.sweptAtOnceMax) {
+            if sweepCursor >= count { sweepCursor = 0 }
+            sweepOne(sweepCursor, nowNanoseconds: nowNanoseconds)
+            sweepCursor += 1
+        }
+    }
+
+    private mutating func sweepOne(_ index: Int, nowNanoseconds: UInt64) {
+        guard entries[index].hash != 0, entries[index].sessionCount == 0 else { return }
+        if entries[index].failureCount > 0 {
+            guard entries[index].restsUntilNanoseconds + 2 * Self.restMaxNanoseconds < nowNanoseconds else {
+                return
+            }
             entries[index].failureCount = 0
             endRest(index)
+        }
+        if entries[index].idleSinceNanoseconds == 0 {
+            entries[index].idleSinceNanoseconds = max(1, nowNanoseconds)
+        } else if entries[index].idleSinceNanoseconds + Self.idleNanosecondsMax < nowNanoseconds {
             forgetIfIdle(index)
+        }
+    }
+
+    /// Makes room: forgets one of the addresses that are not in use, if there is one nearby.
+    @inline(never)
+    private mutating func evict() {
+        for _ in 0..<min(entries.touchedCount, Self.evictionsTriedMax) {
+            if evictionCursor >= entries.touchedCount { evictionCursor = 0 }
+            forgetIfIdle(evictionCursor)
+            evictionCursor += 1
+            if entries.freeCount > 0 { return }
         }
     }
 

@@ -34,6 +34,8 @@ package enum Counter: Int, CaseIterable, BitwiseCopyable, Sendable {
     case connectFailed
     /// Sessions for which no target could be reached.
     case unreachable
+    /// Sessions that were refused because their route has as many as it may.
+    case routeLimited
     /// Sessions that ended, whatever the reason.
     case ended
     /// Bytes from clients that origins have taken, and back; counted as they go.
@@ -48,6 +50,8 @@ package enum Counter: Int, CaseIterable, BitwiseCopyable, Sendable {
     case sessions
     /// Sessions that wait for a route now.
     case parkedNow
+    /// Targets now that failed sessions of this worker.
+    case targetsFailing
 }
 
 /// What a worker measures, in buckets.
@@ -192,6 +196,11 @@ package struct HistogramCounts: Sendable {
     func add(_ counter: Counter, _ amount: UInt64 = 1) {
         let value = unsafe values[counter.rawValue].load(ordering: .relaxed)
         unsafe values[counter.rawValue].store(value &+ amount, ordering: .relaxed)
+    }
+
+    @inline(always)
+    func set(_ counter: Counter, _ value: UInt64) {
+        unsafe values[counter.rawValue].store(value, ordering: .relaxed)
     }
 
     func subtract(_ counter: Counter) { add(counter, ~0) }

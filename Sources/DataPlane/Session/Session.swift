@@ -75,10 +75,14 @@ package enum Ending: UInt8, BitwiseCopyable, CaseIterable {
     /// breaks a rule or asks for what is not done here, that is too large, or whose head was not whole in
     /// time.
     case redirected, notFound, badRequest, requestTooLarge, requestTimeout
-    /// No target could be reached.
+    /// No target could be reached, or may be.
     case unreachable
+    /// The route has as many sessions as it may.
+    case routeLimit
     /// A side was reset.
     case clientReset, originReset
+    /// A side has not acknowledged what was sent to it for too long, or its host has gone.
+    case timedOut
     /// No byte for too long, with both directions open or with one ended.
     case idle, halfClosed
     /// The process drained, or ended, or its route changed and asked for that.
@@ -110,8 +114,10 @@ package enum Ending: UInt8, BitwiseCopyable, CaseIterable {
         case .requestTooLarge: "request-too-large"
         case .requestTimeout: "request-timeout"
         case .unreachable: "unreachable"
+        case .routeLimit: "route-limit"
         case .clientReset: "client-reset"
         case .originReset: "origin-reset"
+        case .timedOut: "timed-out"
         case .idle: "idle-timeout"
         case .halfClosed: "half-close-timeout"
         case .drained: "drained"
@@ -128,6 +134,21 @@ package struct Sides: OptionSet, BitwiseCopyable {
 
     package init(rawValue: UInt8) { self.rawValue = rawValue }
     package init(_ side: Side) { self = side == .client ? .client : .origin }
+}
+
+/// Which terms of its route a session is under; mostly none.
+package struct SessionTerms: OptionSet, BitwiseCopyable {
+    package let rawValue: UInt8
+    /// It counts among its route's sessions (`max=`).
+    package static let counted = SessionTerms(rawValue: 1)
+    /// The time without a byte is the route's (`idle=`).
+    package static let idle = SessionTerms(rawValue: 2)
+    /// It ends some time after its route was removed or changed (`drain=`).
+    package static let drains = SessionTerms(rawValue: 4)
+    /// That has happened: it has an end.
+    package static let ending = SessionTerms(rawValue: 8)
+
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
 }
 
 /// One client connection and its origin connection: a slot of the worker's slab. Trivial, of fixed size (a
@@ -186,6 +207,8 @@ package struct Session: BitwiseCopyable {
     package var broken: Sides = []
     /// Sides to close with a reset.
     package var resets: Sides = []
+    /// What its route asks of it beyond a target; the worker keeps the details beside the slot.
+    package var terms: SessionTerms = []
 
     /// How much of an HTTP request's content the target has still to get. Kept where other sessions keep the
     /// targets that they have tried: a request has one target.

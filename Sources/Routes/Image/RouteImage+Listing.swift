@@ -33,6 +33,15 @@ extension RouteImage {
         return key.utf8.first == UInt8(ascii: ".") ? "*" + key : key
     }
 
+    /// A digest of a name that stays the same from image to image of one seed; nil stands for `*`. Never 0.
+    package static func identity(of entry: NameEntry?, in image: RawSpan) -> UInt64 {
+        let seed = HashSeed(
+            first: image.word64(at: Header.seedFirst), second: image.word64(at: Header.seedSecond))
+        guard let entry else { return max(1, NameHash.hash(image, 0..<0, seed: seed)) }
+        return max(
+            1, NameHash.hash(image, entry.keyOffset..<entry.keyOffset + entry.keyBytes, seed: seed))
+    }
+
     /// The address as it stands in a routes file.
     package static func text(of address: TargetAddress, in image: RawSpan) -> String {
         switch address {

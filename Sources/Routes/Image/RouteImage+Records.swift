@@ -90,6 +90,8 @@ extension RouteImage {
         }
         return (digest ^ UInt64(route.line)) &* 0x9e37_79b9_7f4a_7c15
     }
+    /// How many records of options there are; indices go from 0 to one below. Routes share equal ones.
+    package static func optionsCount(in image: RawSpan) -> Int { Int(image.word32(at: Header.optionsCount)) }
 
     /// The path of the file with an index that a route has given, as bytes of the image.
     package static func filePath(_ index: UInt32, in image: RawSpan) -> Range<Int> {
