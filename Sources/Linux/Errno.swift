@@ -14,6 +14,12 @@ package struct Errno: Error, Equatable, BitwiseCopyable, CustomStringConvertible
     /// There is no such file, user or other entry (ENOENT).
     package static let noEntry = Errno(number: ENOENT)
 
+    /// Nobody listens there (ECONNREFUSED).
+    package static let refused = Errno(number: ECONNREFUSED)
+
+    /// The permissions of a file forbid it (EACCES).
+    package static let forbidden = Errno(number: EACCES)
+
     /// The operation is not permitted (EPERM).
     package static let notPermitted = Errno(number: EPERM)
 

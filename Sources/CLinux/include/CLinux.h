@@ -34,6 +34,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "Console.h"
+
 /// -errno where a call failed, else its result.
 #define CLINUX_RESULT(call)                                                                                            \
     ({                                                                                                                 \
