@@ -24,7 +24,7 @@ extension Doctor {
         if status["state"].text == "draining" {
             return Finding(
                 "edge", .warning, seen, why: "it is about to end: it takes no new connections",
-                fix: ["sudo systemctl start switchyard"])
+                fix: ["sudo systemctl restart switchyard"])
         }
         if most > 0, sessions * 10 >= most * 9 {
             return Finding(
@@ -90,7 +90,7 @@ extension Doctor {
         // A folder with the sticky bit lets nobody replace what is somebody else's.
         let open = files.filter { $0.value.mode & 0o002 != 0 && $0.value.mode & 0o1000 == 0 }.keys.sorted()
         guard let first = open.first else {
-            return Finding("permissions", .ok, "\(Human.number(files.count, "file")) and folders of the configuration")
+            return Finding("permissions", .ok, "of \(files.count) files and folders of the configuration")
         }
         return Finding(
             "permissions", .problem, "everybody may write \(first)" + (open.count > 1 ? " and \(open.count - 1) more" : ""),
@@ -107,8 +107,8 @@ extension Doctor {
             "log", .warning, seen, why: "rotate it; SIGHUP makes the edge open it anew",
             fix: [
                 "# /etc/logrotate.d/switchyard",
-                "\(path) { daily rotate 7 compress delaycompress missingok",
-                "  postrotate", "    systemctl reload switchyard", "  endscript", "}",
+                "\(path) {", "    daily", "    rotate 7", "    compress", "    delaycompress", "    missingok",
+                "    postrotate", "        systemctl reload switchyard", "    endscript", "}",
             ])
     }
 }

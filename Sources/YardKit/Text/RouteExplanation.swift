@@ -49,8 +49,9 @@ package struct RouteExplanation {
             return ["A client waits, at most `timeout held`, until a reload says where this name goes."]
         case "asleep":
             return [
-                "A client waits, at most `timeout wake`, until a reload says where this name goes; meanwhile",
-                "`wake \(Human.clean(name))` is sent to \(Human.clean(options["wake"] ?? "its wake socket")).",
+                "A client waits, at most `timeout wake`, until a reload says where this name goes.",
+                "Meanwhile `wake \(Human.clean(name))` is sent once a second to",
+                "  \(Human.clean(options["wake"] ?? "its wake socket"))",
             ]
         default: return targets(route)
         }
@@ -88,7 +89,7 @@ package struct RouteExplanation {
 
     private static func balanceText(_ balance: String) -> String {
         switch balance {
-        case "least": "the one with the fewest sessions for its weight"
+        case "least": "the least busy for its weight"
         case "source": "by the client's address, the same one each time"
         default: "by weight"
         }

@@ -6,7 +6,7 @@ package struct SessionsText {
     package init(style: Style) {
         table = Table(
             [
-                Table.Column("CLIENT", widthMin: 13), Table.Column("NAME", widthMin: 12),
+                Table.Column("CLIENT", widthMin: 21), Table.Column("NAME", widthMin: 12),
                 Table.Column("TARGET", widthMin: 12), Table.Column("PHASE"),
                 Table.Column("UP", isRight: true), Table.Column("DOWN", isRight: true),
                 Table.Column("AGE", isRight: true), Table.Column("IDLE", isRight: true, dropRank: 1),

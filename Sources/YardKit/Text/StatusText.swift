@@ -29,7 +29,11 @@ package enum StatusText {
         }
         let role: Style.Role = state == "running" ? .heading : .doubtful
         return [style.apply(role, Human.clean(title))]
-            + facts.map { "  \(style.apply(.quiet, pad($0.0, 13)))  \(Human.clean($0.1))" }
+            + facts.map { fact in
+                // The margin, the widest word and the gap.
+                let text = style.width.map { Table.cut(fact.1, to: $0 - 17) } ?? fact.1
+                return "  \(style.apply(.quiet, pad(fact.0, 13)))  \(Human.clean(text))"
+            }
     }
 
     static func pad(_ text: String, _ width: Int) -> String {

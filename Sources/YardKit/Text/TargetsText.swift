@@ -8,7 +8,7 @@ package struct TargetsText {
                 Table.Column("TARGET", widthMin: 18), Table.Column("STATE"),
                 Table.Column("SESSIONS", isRight: true), Table.Column("CONNECTIONS", isRight: true),
                 Table.Column("FAILURES", isRight: true), Table.Column("ROUTES", isRight: true, dropRank: 1),
-                Table.Column("CHECK", widthMin: 14),
+                Table.Column("CHECK", widthMin: 10),
             ], style: style)
     }
 

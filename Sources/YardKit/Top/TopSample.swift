@@ -8,8 +8,6 @@ package struct TopSample: Sendable {
         let bytesUp: Int
         let bytesDown: Int
         let errors: Int
-        /// Of a target; empty for a name.
-        let state: String
 
         init(_ value: JSONValue, label: String, errors: String) {
             self.label = value[label].text ?? "–"
@@ -18,7 +16,6 @@ package struct TopSample: Sendable {
             bytesUp = value["bytes_up"].integer ?? 0
             bytesDown = value["bytes_down"].integer ?? 0
             self.errors = value[errors].integer ?? 0
-            state = value["state"].text ?? ""
         }
     }
 

@@ -105,7 +105,7 @@ package struct TopScreen {
                 ("memory", Human.bytes(status["memory_bytes"].double ?? 0)),
                 (
                     "files",
-                    Human.shortCount(descriptors["open"].double ?? 0) + " of "
+                    Human.shortCount(descriptors["open"].double ?? 0) + "/"
                         + Human.shortCount(descriptors["max"].double ?? 0)
                 ),
             ],
@@ -179,24 +179,27 @@ package struct TopScreen {
     }
 
     private func table(_ title: String, _ busy: [Busy], _ rows: Int, hasBytes: Bool) -> [String] {
-        let label = columns - 1 - (hasBytes ? 5 : 4) * 9
-        let heads = ["new/s", "sessions"] + (hasBytes ? ["up/s", "down/s", "errors/s"] : ["failed/s", "state"])
-        let head = " " + StatusText.pad(title, label) + heads.map(right).joined()
-        var lines = [style.apply(.heading, Table.cut(head, to: columns))]
+        let all = hasBytes ? ["new/s", "sessions", "up/s", "down/s", "errors/s"] : ["new/s", "sessions", "failed/s"]
+        // A narrow window shows fewer figures, and always enough of the label to know what it is.
+        let heads = all.prefix(max(0, (columns - 1 - 10) / 9))
+        let label = columns - 1 - heads.count * 9
+        var lines = [
+            style.apply(.heading, Table.cut(" " + StatusText.pad(title, label) + heads.map(right).joined(), to: columns))
+        ]
         for item in busy {
             let number = { (value: Double?) in value.map { $0 == 0 ? "0" : small($0) } ?? "–" }
             let bytes = { (value: Double?) in value.map(Human.bytes) ?? "–" }
+            let sessions = Human.shortCount(Double(item.entry.sessions))
+            let errors = number(item.errors)
+            let figures =
+                [number(item.connections), sessions]
+                + (hasBytes ? [bytes(item.up), bytes(item.down), errors] : [errors])
             let name = Table.cut(Human.clean(item.entry.label), to: label - 1)
-            var line = " " + StatusText.pad(name, label) + right(number(item.connections))
-            line += right(Human.shortCount(Double(item.entry.sessions)))
-            if hasBytes { line += right(bytes(item.up)) + right(bytes(item.down)) }
-            let errors = right(number(item.errors))
-            line += (item.errors ?? 0) > 0 ? style.apply(.bad, errors) : errors
-            if !hasBytes {
-                let state = right(item.entry.state)
-                line += TargetsText.role(of: item.entry.state).map { style.apply($0, state) } ?? state
+            let cells = figures.prefix(heads.count).enumerated().map { index, figure in
+                let isBad = index == figures.count - 1 && (item.errors ?? 0) > 0
+                return isBad ? style.apply(.bad, right(figure)) : right(figure)
             }
-            lines.append(line)
+            lines.append(" " + StatusText.pad(name, label) + cells.joined())
         }
         if busy.isEmpty, rows > 0 { lines.append(style.apply(.quiet, " nothing yet")) }
         return lines
