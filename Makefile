@@ -16,8 +16,9 @@ MANUALS = $(wildcard man/*.5 man/*.8 man/*.1)
 .DEFAULT_GOAL := build
 .PHONY: build install uninstall deb test-deb run test bench bench-quick fuzz format check-format setup clean help
 
-build: ## build the edge: .build/release/switchyard
+build: ## build the edge and the operator's command: .build/release/switchyard, .build/release/yard
 	$(SWIFT) build -c release --product switchyard
+	$(SWIFT) build -c release --product yard
 
 run: ## build it, start it with two demo sites on 127.0.0.1:8443 (PORT=...), follow the log
 	@scripts/setup run

@@ -103,7 +103,8 @@ let package = Package(
             name: "Fuzzing", dependencies: ["Wire", "Routes"], path: "Tests/Fuzzing",
             swiftSettings: settings),
         .testTarget(name: "FuzzTests", dependencies: ["Fuzzing", "Support"], swiftSettings: settings),
-        .testTarget(name: "YardTests", dependencies: ["YardKit", "Linux", "Support"], swiftSettings: settings),
+        .testTarget(
+            name: "YardTests", dependencies: ["YardKit", "Linux", "Support"], swiftSettings: settings),
         .testTarget(name: "TidyTests", dependencies: ["Support"], swiftSettings: settings),
         .testTarget(name: "EndToEndTests", dependencies: ["Support"], swiftSettings: settings),
     ],

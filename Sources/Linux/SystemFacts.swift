@@ -95,7 +95,7 @@ private func withArgumentList(
 ) -> Int32 {
     // SAFETY: the copies are freed after the call, and the list ends with a null pointer.
     var list = unsafe arguments.map { unsafe strdup($0) } + [nil]
-    defer { for unsafe text in unsafe list { unsafe free(text) } }
+    defer { for index in unsafe list.indices { unsafe free(list[index]) } }
 
     return unsafe body(&list)
 }

@@ -18,7 +18,9 @@ struct Check: ParsableCommand {
         if let file { return try check(file) }
         var client = try socket.client()
         let answer = try client.ask(Request.plain("check"))
-        Output.write([output.isJSON ? answer.line : Human.cleanLines(answer["summary"].text ?? "ok").trimmedLineEnd])
+        Output.write([
+            output.isJSON ? answer.line : Human.cleanLines(answer["summary"].text ?? "ok").trimmedLineEnd
+        ])
     }
 
     private func check(_ file: String) throws {
@@ -46,7 +48,8 @@ struct Check: ParsableCommand {
     /// Beside this program, as when it was built or installed, or in the search path.
     private static var switchyard: String? {
         let own = (try? readLink("/proc/self/exe")) ?? ""
-        let folder = own.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        let folder = own.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
+            separator: "/")
         let search = (environmentVariable("PATH") ?? "").split(separator: ":").map(String.init)
         return ([folder] + search).map { $0 + "/switchyard" }.first(where: isExecutable)
     }

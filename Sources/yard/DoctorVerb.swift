@@ -6,8 +6,8 @@ struct DoctorVerb: ParsableCommand {
         commandName: "doctor",
         abstract: "Looks for what on this machine will hurt the edge, and says what to type.",
         discussion: """
-            It changes nothing, and works without a running edge and without root; what it could not see then, \
-            it says. Exit status 1 when there is a problem, 0 with warnings alone.
+            It changes nothing, and works without a running edge and without root; what it could not see \
+            then, it says. Exit status 1 when there is a problem, 0 with warnings alone.
             """)
 
     @OptionGroup var socket: SocketOptions
@@ -25,6 +25,8 @@ struct DoctorVerb: ParsableCommand {
         let findings = Doctor.findings(Machine.read(status: status, statusError: reason))
         Output.write(
             output.isJSON ? [Doctor.json(findings).line] : Doctor.lines(findings, style: Output.style))
-        if findings.contains(where: { $0.verdict == .problem }) { throw ExitCode(ExitStatus.refused.rawValue) }
+        if findings.contains(where: { $0.verdict == .problem }) {
+            throw ExitCode(ExitStatus.refused.rawValue)
+        }
     }
 }

@@ -8,7 +8,8 @@ struct Drain: ParsableCommand {
             + "reloads too. A route all of whose targets are drained answers with alert 80.")
 
     @Argument(
-        help: "The target's address, as in the routes.", completion: .custom { _, _, _ in KnownTargets.list() })
+        help: "The target's address, as in the routes.",
+        completion: .custom { _, _, _ in KnownTargets.list() })
     var target: String
     @Flag(help: "Send it sessions again.") var off = false
     @OptionGroup var socket: SocketOptions

@@ -4,7 +4,8 @@ import YardKit
 struct Stats: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Shows all that was counted since the start.",
-        discussion: "Counters over all workers, the sizes of hellos, the times from accept to route, and each "
+        discussion:
+            "Counters over all workers, the sizes of hellos, the times from accept to route, and each "
             + "worker's processor time.")
 
     @OptionGroup var socket: SocketOptions

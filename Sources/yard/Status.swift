@@ -4,7 +4,8 @@ import YardKit
 struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Shows what the edge is and how it does.",
-        discussion: "Version, process, listeners, sessions, descriptors, memory, the table of routes and its age, "
+        discussion:
+            "Version, process, listeners, sessions, descriptors, memory, the table of routes and its age, "
             + "and whether the last reload worked.")
 
     @OptionGroup var socket: SocketOptions

@@ -4,7 +4,8 @@ import YardKit
 struct Targets: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Lists the targets and how they do.",
-        discussion: "States: up; resting, after three failures in a row; down, when its check says so; drained, "
+        discussion:
+            "States: up; resting, after three failures in a row; down, when its check says so; drained, "
             + "by `yard drain`.")
 
     @OptionGroup var socket: SocketOptions

@@ -6,8 +6,8 @@ struct Top: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Watches the edge: rates, sessions, bytes, the busiest names and targets.",
         discussion: """
-            Keys: q quits; s sorts by the next of rate, sessions, bytes, errors; p pauses and goes on; 1 to 9 are \
-            the seconds between two looks.
+            Keys: q quits; s sorts by the next of rate, sessions, bytes, errors; p pauses and goes on; \
+            1 to 9 are the seconds between two looks.
             """)
 
     @Flag(help: "Print one screen and exit; for scripts.") var once = false

@@ -16,7 +16,8 @@ import YardKit
             """,
         version: "0.1.0",
         subcommands: [
-            Status.self, Routes.self, Sessions.self, Stats.self, Targets.self, Top.self, Reload.self, Drain.self,
+            Status.self, Routes.self, Sessions.self, Stats.self, Targets.self, Top.self, Reload.self,
+            Drain.self,
             Check.self, Upgrade.self, DoctorVerb.self,
         ])
 
@@ -47,7 +48,8 @@ struct SocketOptions: ParsableArguments {
     @Option(
         name: .customLong("socket"),
         help: ArgumentHelp(
-            "The edge's control socket (default: $SWITCHYARD_CONTROL, or \(standardPath)).", valueName: "path"),
+            "The edge's control socket (default: $SWITCHYARD_CONTROL, or \(standardPath)).", valueName: "path"
+        ),
         completion: .file())
     var given: String?
 

@@ -19,7 +19,8 @@ private final class RecordedEdge {
                 let client = try unsafe listener.accept()
                 while let line = try Self.readLine(client) {
                     let request = try JSONReader.read(line)
-                    try client.send(answers[request["command"].text ?? ""] ?? #"{"ok":false,"error":"no"}"# + "\n")
+                    try client.send(
+                        answers[request["command"].text ?? ""] ?? #"{"ok":false,"error":"no"}"# + "\n")
                 }
             }
         }
@@ -61,7 +62,10 @@ private func runYard(_ arguments: [String], socket: String) throws -> Finished {
         let routes = try RecordedEdge(["routes": try recorded("routes")])
         let lines = try routes.yard(["routes", "--json"]).output.split(separator: "\n")
         #expect(lines.count == 4)
-        #expect(try lines.map { try JSONReader.read(Array($0.utf8))["source"].isNull } == [false, false, false, false])
+        #expect(
+            try lines.map { try JSONReader.read(Array($0.utf8))["source"].isNull } == [
+                false, false, false, false,
+            ])
     }
 
     @Test func `A name without a route is told by the status, too`() throws {
@@ -72,7 +76,9 @@ private func runYard(_ arguments: [String], socket: String) throws -> Finished {
     }
 
     @Test func `A refusal is printed and has status 1`() throws {
-        let edge = try RecordedEdge(["drain": #"{"ok":false,"error":"no route has the target 10.0.0.1:1"}"# + "\n"])
+        let edge = try RecordedEdge([
+            "drain": #"{"ok":false,"error":"no route has the target 10.0.0.1:1"}"# + "\n"
+        ])
         let result = try edge.yard(["drain", "10.0.0.1:1"])
         #expect(result.ending == .status(1))
         #expect(result.errors == "yard: no route has the target 10.0.0.1:1\n")

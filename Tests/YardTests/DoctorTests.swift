@@ -8,7 +8,9 @@ import YardKit
         var machine = Machine()
         machine.status = try YardFixtures.answer("status")
         machine.isRoot = true
-        machine.processes = [.init(identifier: 1, name: "systemd"), .init(identifier: 4711, name: "switchyard")]
+        machine.processes = [
+            .init(identifier: 1, name: "systemd"), .init(identifier: 4711, name: "switchyard"),
+        ]
         machine.socketOwners = [700: .init(identifier: 4711, name: "switchyard")]
         machine.texts = [
             "edge:limits": """
@@ -19,7 +21,8 @@ import YardKit
             """,
             "edge:status": "Name:\tswitchyard\nUid:\t999\t999\t999\t999\nVmSwap:\t       0 kB\n",
             "cgroup:memory.max": "max\n", "cgroup:cpu.max": "max 100000\n",
-            "/proc/net/tcp": "  sl  local_address\n   0: 00000000:01BB 00000000:0000 0A 0:0 0:0 0 999 0 700 1\n",
+            "/proc/net/tcp":
+                "  sl  local_address\n   0: 00000000:01BB 00000000:0000 0A 0:0 0:0 0 999 0 700 1\n",
             "/proc/net/sockstat": "sockets: used 31\nTCP: inuse 9 orphan 0 tw 120 alloc 10 mem 1\n",
             "/proc/net/netstat": "TcpExt: SyncookiesSent ListenOverflows ListenDrops\nTcpExt: 0 0 0\n",
             "/proc/meminfo": "MemTotal:       16000000 kB\nMemAvailable:   12000000 kB\n",
@@ -57,7 +60,8 @@ import YardKit
     @Test func `On a healthy machine all is well`() throws {
         let findings = Doctor.findings(try Self.healthy())
         for finding in findings { #expect(finding.verdict == .ok, "\(finding)") }
-        try YardFixtures.expect(Doctor.lines(findings, style: Style(hasColours: false, width: 80)), "doctor-healthy")
+        try YardFixtures.expect(
+            Doctor.lines(findings, style: Style(hasColours: false, width: 80)), "doctor-healthy")
     }
 
     @Test func `Of a machine that hides everything the doctor says so, and never that all is well`() throws {
@@ -132,7 +136,9 @@ import YardKit
         }
         Self.set(&machine, "kernel.io_uring_disabled", "2")
         machine.status = .object(
-            machine.status.members.map { $0.name == "io" ? JSONMember(name: "io", value: .string("epoll")) : $0 })
+            machine.status.members.map {
+                $0.name == "io" ? JSONMember(name: "io", value: .string("epoll")) : $0
+            })
         machine.texts["edge:limits"] = "Max open files            1024   1024  files\n"
         machine.texts["/proc/net/netstat"] = "TcpExt: ListenOverflows ListenDrops\nTcpExt: 17 19\n"
         machine.texts["cgroup:memory.max"] = "67108864\n"
@@ -143,7 +149,8 @@ import YardKit
         machine.logPath = "/var/log/switchyard.log"
         machine.files["/var/log/switchyard.log"] = FileFacts(mode: 0o100_640, user: 0, byteCount: 5 << 30)
         let findings = Doctor.findings(machine)
-        try YardFixtures.expect(Doctor.lines(findings, style: Style(hasColours: false, width: 80)), "doctor-ill")
+        try YardFixtures.expect(
+            Doctor.lines(findings, style: Style(hasColours: false, width: 80)), "doctor-ill")
         try YardFixtures.expect([Doctor.json(findings).line], "doctor-ill-json")
         #expect(findings.count { $0.verdict == .ok } < 5)
     }

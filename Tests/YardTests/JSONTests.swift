@@ -30,7 +30,9 @@ import YardKit
 
     @Test func `No prefix and no changed byte of an answer breaks the reader`() throws {
         let bytes = Array(try YardFixtures.answer("routes").line.utf8)
-        for end in bytes.indices { #expect(throws: JSONReader.Failure.self) { try JSONReader.read(Array(bytes[..<end])) } }
+        for end in bytes.indices {
+            #expect(throws: JSONReader.Failure.self) { try JSONReader.read(Array(bytes[..<end])) }
+        }
         for index in bytes.indices {
             for flip in [0x01, 0x20, 0x80] as [UInt8] {
                 var changed = bytes

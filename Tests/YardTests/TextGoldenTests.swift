@@ -29,11 +29,13 @@ import YardKit
         var routes = RoutesText(style: .plain)
         try YardFixtures.expect(try YardFixtures.items("routes").flatMap { routes.lines($0) }, "routes-wide")
         var sessions = SessionsText(style: .plain)
-        try YardFixtures.expect(try YardFixtures.items("sessions").flatMap { sessions.lines($0) }, "sessions-wide")
+        try YardFixtures.expect(
+            try YardFixtures.items("sessions").flatMap { sessions.lines($0) }, "sessions-wide")
     }
 
     @Test(arguments: [
-        ("route-exact", "www.one.example"), ("route-wildcard", "a.two.example"), ("route-asleep", "sleepy.example"),
+        ("route-exact", "www.one.example"), ("route-wildcard", "a.two.example"),
+        ("route-asleep", "sleepy.example"),
         ("route-rejected", "gone.example"), ("route-down", "other.example"), ("route-none", "nobody.example"),
     ])
     func `A name's route is explained as the golden file has it`(name: String, host: String) throws {
@@ -87,7 +89,8 @@ import YardKit
 
 @Suite struct HumanTests {
     @Test func `Counts have commas`() {
-        #expect([0, 999, 1000, 1_234_567, -1000].map(Human.count) == ["0", "999", "1,000", "1,234,567", "-1,000"])
+        #expect(
+            [0, 999, 1000, 1_234_567, -1000].map(Human.count) == ["0", "999", "1,000", "1,234,567", "-1,000"])
     }
 
     @Test func `Sizes have at most five columns`() {

@@ -44,7 +44,8 @@ import YardKit
     }
 
     @Test func `Without two samples there are no rates, and no division by zero`() throws {
-        let sample = TopSample(top: try YardFixtures.answer("top-now"), status: try YardFixtures.answer("status"))
+        let sample = TopSample(
+            top: try YardFixtures.answer("top-now"), status: try YardFixtures.answer("status"))
         let lines = TopScreen(
             before: sample, now: sample, choices: .init(), columns: 80, rows: 24, hasColours: false
         ).lines

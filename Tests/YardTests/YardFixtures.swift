@@ -17,10 +17,14 @@ enum YardFixtures {
     static func answer(_ name: String) throws -> JSONValue { try #require(try answers(name).last) }
 
     /// The items of all lines.
-    static func items(_ name: String) throws -> [[JSONValue]] { try answers(name).map { $0["items"].elements } }
+    static func items(_ name: String) throws -> [[JSONValue]] {
+        try answers(name).map { $0["items"].elements }
+    }
 
     /// Compares with the golden file.
-    static func expect(_ lines: [String], _ name: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
+    static func expect(
+        _ lines: [String], _ name: String, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
         let text = lines.joined(separator: "\n") + "\n"
         let file = path(name + ".expected")
         if ProcessInfo.processInfo.environment["SWITCHYARD_UPDATE_GOLDEN"] == "1" {

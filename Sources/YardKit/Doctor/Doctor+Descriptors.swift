@@ -17,12 +17,14 @@ extension Doctor {
         let seen = "the edge may open \(shown)" + (open.map { ", has \(Human.count($0))" } ?? "")
         let fix = Finding.unit("LimitNOFILE=1048576")
         if let open, open >= most / 10 * 9 {
-            return Finding("descriptors", .problem, seen, why: "nearly all are used; it stops accepting", fix: fix)
+            return Finding(
+                "descriptors", .problem, seen, why: "nearly all are used; it stops accepting", fix: fix)
         }
         // The edge lowers its own limit of connections to what it may open: that it needs no more than this.
         if most < 4096 {
             return Finding(
-                "descriptors", .problem, seen, why: "each session takes two: so few are soon used up", fix: fix)
+                "descriptors", .problem, seen, why: "each session takes two: so few are soon used up",
+                fix: fix)
         }
         if most < needed || most < 65_536 {
             return Finding(
@@ -35,7 +37,8 @@ extension Doctor {
     private static func unitDescriptors(_ machine: Machine) -> Finding {
         let name = "descriptors"
         guard machine.edge == nil else {
-            return Finding(name, .unseen, "only root and its own user see the edge's limits: sudo yard doctor")
+            return Finding(
+                name, .unseen, "only root and its own user see the edge's limits: sudo yard doctor")
         }
         guard let unit = machine.texts.first(where: { $0.key.hasSuffix("/switchyard.service") }) else {
             return Finding(name, .unseen, "no edge runs, and there is no unit switchyard.service")
@@ -61,7 +64,8 @@ extension Doctor {
         guard let each = machine.setting("fs.nr_open"), let all = machine.setting("fs.file-max") else {
             return Finding(name, .unseen, "fs.nr_open and fs.file-max may not be read")
         }
-        let used = machine.text(Machine.settingPath("fs.file-nr"))?.split(whereSeparator: \.isWhitespace).first
+        let used = machine.text(Machine.settingPath("fs.file-nr"))?.split(whereSeparator: \.isWhitespace)
+            .first
         let open = used.flatMap { Int($0) } ?? 0
         // file-max is as good as endless where nobody has set it.
         let most = all > 1 << 40 ? "no limit" : Human.count(all)
@@ -75,7 +79,8 @@ extension Doctor {
         if each < needed || all < needed {
             return Finding(
                 name, .warning, seen, why: "the edge may want \(Human.count(needed))",
-                fix: Finding.settings("fs.nr_open=\(max(each, 1_048_576))", "fs.file-max=\(max(all, needed * 4))"))
+                fix: Finding.settings(
+                    "fs.nr_open=\(max(each, 1_048_576))", "fs.file-max=\(max(all, needed * 4))"))
         }
         return Finding(name, .ok, seen)
     }
@@ -91,18 +96,22 @@ extension Doctor {
         guard pages != 0, user != 0, pages < 65_536 else { return Finding("pipes", .ok, seen) }
         return Finding(
             "pipes", .warning, seen,
-            why: "one user's large pipes end at \(Human.count(pages / 256)); later bulk transfers go in small steps",
+            why:
+                "one user's large pipes end at \(Human.count(pages / 256)); more bulk goes in small steps",
             fix: Finding.settings("fs.pipe-user-pages-soft=0"))
     }
 
     static func lockedMemory(_ machine: Machine) -> Finding {
         let name = "locked memory"
         guard let limit = machine.limit("Max locked memory") else {
-            return Finding(name, machine.edge == nil ? .ok : .unseen, "no edge whose RLIMIT_MEMLOCK could be seen")
+            return Finding(
+                name, machine.edge == nil ? .ok : .unseen, "no edge whose RLIMIT_MEMLOCK could be seen")
         }
         let seen = "RLIMIT_MEMLOCK " + (limit.soft.map { Human.longBytes(Double($0)) } ?? "unlimited")
         // From 5.12 on a ring's memory is counted with the control group's instead.
-        guard let soft = limit.soft, soft < 8 << 20, machine.kernel < (5, 12) else { return Finding(name, .ok, seen) }
+        guard let soft = limit.soft, soft < 8 << 20, machine.kernel < (5, 12) else {
+            return Finding(name, .ok, seen)
+        }
         return Finding(
             name, .warning, seen, why: "kernels before 5.12 count rings as locked memory",
             fix: Finding.unit("LimitMEMLOCK=64M"))

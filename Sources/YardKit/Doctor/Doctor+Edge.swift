@@ -93,21 +93,27 @@ extension Doctor {
             return Finding("permissions", .ok, "of \(files.count) files and folders of the configuration")
         }
         return Finding(
-            "permissions", .problem, "everybody may write \(first)" + (open.count > 1 ? " and \(open.count - 1) more" : ""),
+            "permissions", .problem,
+            "everybody may write \(first)" + (open.count > 1 ? " and \(open.count - 1) more" : ""),
             why: "whoever can write routes can lead any name to a machine of their own",
             fix: open.prefix(5).map { "sudo chmod o-w \($0)" })
     }
 
     static func log(_ machine: Machine) -> Finding {
-        guard let path = machine.logPath else { return Finding("log", .ok, "no file to grow: standard error") }
-        guard let facts = machine.files[path] else { return Finding("log", .unseen, "\(path) may not be read") }
+        guard let path = machine.logPath else {
+            return Finding("log", .ok, "no file to grow: standard error")
+        }
+        guard let facts = machine.files[path] else {
+            return Finding("log", .unseen, "\(path) may not be read")
+        }
         let seen = "\(path) has \(Human.longBytes(Double(facts.byteCount)))"
         guard facts.byteCount > 1 << 30 else { return Finding("log", .ok, seen) }
         return Finding(
             "log", .warning, seen, why: "rotate it; SIGHUP makes the edge open it anew",
             fix: [
                 "# /etc/logrotate.d/switchyard",
-                "\(path) {", "    daily", "    rotate 7", "    compress", "    delaycompress", "    missingok",
+                "\(path) {", "    daily", "    rotate 7", "    compress", "    delaycompress",
+                "    missingok",
                 "    postrotate", "        systemctl reload switchyard", "    endscript", "}",
             ])
     }

@@ -32,12 +32,16 @@ extension Doctor {
             return Finding(name, .unseen, "/proc/net/netstat may not be read")
         }
         let drops = machine.networkCounter("ListenDrops") ?? 0
-        let seen = "ListenOverflows \(Human.count(overflows)), ListenDrops \(Human.count(drops)) since the boot"
+        let seen =
+            "ListenOverflows \(Human.count(overflows)), ListenDrops \(Human.count(drops)) since the boot"
         guard overflows > 0 else { return Finding(name, .ok, seen) }
         return Finding(
             name, .warning, seen,
             why: "some listener (of any program) was full and connections were dropped; does it still grow?",
-            fix: ["nstat -z TcpExtListenOverflows TcpExtListenDrops", "yard stats      # accept_paused, cpu_seconds"])
+            fix: [
+                "nstat -z TcpExtListenOverflows TcpExtListenDrops",
+                "yard stats      # accept_paused, cpu_seconds",
+            ])
     }
 
     static func connectionTracking(_ machine: Machine) -> Finding {
@@ -52,7 +56,8 @@ extension Doctor {
         let more = Finding.settings("net.netfilter.nf_conntrack_max=\(max(1_048_576, most * 2))")
         if count * 10 >= most * 8 {
             return Finding(
-                name, .problem, seen, why: "a full table drops connections: clients see delays of 1, 3, 7 s", fix: more)
+                name, .problem, seen, why: "a full table drops connections: clients see delays of 1, 3, 7 s",
+                fix: more)
         }
         if drops > 0 {
             return Finding(name, .warning, seen, why: "the table was full at some time", fix: more)
@@ -62,13 +67,15 @@ extension Doctor {
         if most < sessions * 2 {
             return Finding(
                 name, .warning, seen,
-                why: "\(Human.count(sessions)) sessions take two entries each, closed ones for two minutes more",
+                why:
+                    "\(Human.count(sessions)) sessions take two entries each; closed ones stay two minutes",
                 fix: more)
         }
         if count > 0 {
             let rules = machine.ports.map { "sudo nft add rule inet switchyard pre tcp dport \($0) notrack" }
             return Finding(
-                name, .warning, seen, why: "tracking costs a tenth of a connection; the edge needs none (docker does)",
+                name, .warning, seen,
+                why: "tracking costs a tenth of a connection; the edge needs none (docker does)",
                 fix: [
                     "sudo nft add table inet switchyard",
                     "sudo nft 'add chain inet switchyard pre { type filter hook prerouting priority raw; }'",
@@ -100,7 +107,8 @@ extension Doctor {
             return Finding(name, .unseen, "net.ipv4.ip_local_port_range may not be read")
         }
         let count = range.high - range.low + 1
-        let seen = "\(range.low)–\(range.high): \(Human.count(count)) sessions to one target's address and port"
+        let seen =
+            "\(range.low)–\(range.high): \(Human.count(count)) sessions to one target's address and port"
         guard count < 28_000 else { return Finding(name, .ok, seen) }
         return Finding(
             name, count < 10_000 ? .problem : .warning, seen,
@@ -114,7 +122,8 @@ extension Doctor {
             let reuse = machine.setting("net.ipv4.tcp_tw_reuse")
         else { return Finding(name, .unseen, "net.ipv4.tcp_max_tw_buckets may not be read") }
         let words = (machine.texts["/proc/net/sockstat"] ?? "").split(whereSeparator: \.isWhitespace)
-        let count = words.firstIndex(of: "tw").flatMap { $0 + 1 < words.count ? Int(words[$0 + 1]) : nil } ?? 0
+        let count =
+            words.firstIndex(of: "tw").flatMap { $0 + 1 < words.count ? Int(words[$0 + 1]) : nil } ?? 0
         let overflows = machine.networkCounter("TCPTimeWaitOverflow") ?? 0
         let seen =
             "\(Human.count(count)) sockets of \(Human.count(most)), tcp_tw_reuse \(reuse)"
@@ -144,9 +153,11 @@ extension Doctor {
         guard count > 0 else { return Finding(name, .ok, "none runs") }
         return Finding(
             name, .warning, Human.number(count, "process", "processes"),
-            why: "published ports go through a copying process; let routes name the containers' own addresses",
+            why:
+                "published ports go through a copying process; let routes name the containers' own addresses",
             fix: [
-                "# /etc/docker/daemon.json" + (machine.texts["/etc/docker/daemon.json"] == nil ? "" : " (add the key)"),
+                "# /etc/docker/daemon.json"
+                    + (machine.texts["/etc/docker/daemon.json"] == nil ? "" : " (add the key)"),
                 "{ \"userland-proxy\": false }", "sudo systemctl restart docker",
             ])
     }

@@ -13,27 +13,31 @@ extension Doctor {
             return Finding("io_uring", .warning, seen, why: "it needs kernel 6.1; \(cost)")
         }
         if disabled > 0 {
-            return Finding("io_uring", .warning, seen, why: cost, fix: Finding.settings("kernel.io_uring_disabled=0"))
+            return Finding(
+                "io_uring", .warning, seen, why: cost, fix: Finding.settings("kernel.io_uring_disabled=0"))
         }
         guard used != nil else { return Finding("io_uring", .ok, seen) }
         let isAsked = (machine.texts["configuration"] ?? "").split(separator: "\n").contains {
             $0.split(separator: " ").prefix(2) == ["io", "epoll"]
         }
         return Finding(
-            "io_uring", isAsked ? .ok : .warning, seen, why: isAsked ? "" : "a seccomp filter may forbid it; \(cost)",
+            "io_uring", isAsked ? .ok : .warning, seen,
+            why: isAsked ? "" : "a seccomp filter may forbid it; \(cost)",
             fix: isAsked ? [] : ["journalctl -u switchyard | grep 'io auto'      # says why"])
     }
 
     static func hugePages(_ machine: Machine) -> Finding {
         let path = "/sys/kernel/mm/transparent_hugepage/enabled"
-        guard let text = machine.text(path), let open = text.firstIndex(of: "["), let end = text.firstIndex(of: "]"),
+        guard let text = machine.text(path), let open = text.firstIndex(of: "["),
+            let end = text.firstIndex(of: "]"),
             open < end
         else { return Finding("huge pages", .unseen, "\(path) may not be read") }
         let mode = String(text[text.index(after: open)..<end])
         let seen = "transparent huge pages: \(mode)"
         guard mode == "always" else { return Finding("huge pages", .ok, seen) }
         return Finding(
-            "huge pages", .warning, seen, why: "a session's little memory may take 2 MiB pages; the edge asks itself",
+            "huge pages", .warning, seen,
+            why: "a session's little memory may take 2 MiB pages; the edge asks itself",
             fix: ["echo madvise | sudo tee \(path)"])
     }
 
@@ -44,17 +48,20 @@ extension Doctor {
         let swapped = machine.field("VmSwap", in: "edge:status") ?? 0
         let overcommit = machine.setting("vm.overcommit_memory") ?? 0
         let seen =
-            "\(Human.longBytes(Double(available) * 1024)) of \(Human.longBytes(Double(total) * 1024)) available"
+            "\(Human.longBytes(Double(available) * 1024)) of "
+            + "\(Human.longBytes(Double(total) * 1024)) available"
             + (overcommit == 2 ? ", vm.overcommit_memory 2" : "")
             + (swapped > 0 ? ", \(Human.longBytes(Double(swapped) * 1024)) of the edge swapped out" : "")
         if overcommit == 2 {
             return Finding(
-                "memory", .warning, seen, why: "the edge reserves its largest size at start, and takes it when needed",
+                "memory", .warning, seen,
+                why: "the edge reserves its largest size at start, and takes it when needed",
                 fix: Finding.settings("vm.overcommit_memory=0"))
         }
         if available * 20 < total {
             return Finding(
-                "memory", .problem, seen, why: "the kernel will end processes", fix: ["ps -eo rss,comm --sort -rss | head"])
+                "memory", .problem, seen, why: "the kernel will end processes",
+                fix: ["ps -eo rss,comm --sort -rss | head"])
         }
         if swapped > 0 {
             return Finding(
@@ -76,7 +83,9 @@ extension Doctor {
         let quota = (machine.text("cgroup:cpu.max") ?? "max").split(separator: " ").compactMap { Double($0) }
         if quota.count == 2 {
             limits.append("at most \(Human.fixed(quota[0] / quota[1], 1)) processors")
-            if quota[0] / quota[1] < (machine.status["workers"].double ?? 1) { fix += Finding.unit("CPUQuota=") }
+            if quota[0] / quota[1] < (machine.status["workers"].double ?? 1) {
+                fix += Finding.unit("CPUQuota=")
+            }
         }
         let seen = limits.isEmpty ? "no limit of memory or processors" : limits.joined(separator: ", ")
         return Finding(
@@ -85,12 +94,14 @@ extension Doctor {
     }
 
     static func clock(_ machine: Machine) -> Finding {
-        let source = machine.text("/sys/devices/system/clocksource/clocksource0/current_clocksource") ?? "unknown"
+        let source =
+            machine.text("/sys/devices/system/clocksource/clocksource0/current_clocksource") ?? "unknown"
         let step = machine.clockIsSynchronised ? "in step with others" : "not kept in step with others"
         let seen = "\(step), source \(source)"
         if ["hpet", "acpi_pm", "jiffies"].contains(source) {
             return Finding(
-                "clock", .warning, seen, why: "reading this clock is a slow call, and workers read it each turn",
+                "clock", .warning, seen,
+                why: "reading this clock is a slow call, and workers read it each turn",
                 fix: ["dmesg | grep -i clocksource      # why not tsc"])
         }
         guard machine.clockIsSynchronised else {

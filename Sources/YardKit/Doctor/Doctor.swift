@@ -4,7 +4,8 @@ package enum Doctor {
     package static func findings(_ machine: Machine) -> [Finding] {
         let checks: [(Machine) -> Finding] = [
             edge, reloads, ports, descriptors, systemDescriptors, backlog, synCookies, listenOverflows,
-            connectionTracking, portRange, timeWait, dockerProxy, ring, lockedMemory, pipes, hugePages, memory,
+            connectionTracking, portRange, timeWait, dockerProxy, ring, lockedMemory, pipes, hugePages,
+            memory,
             controlGroup, clock, permissions, log,
         ]
         return checks.map { $0(machine) }
@@ -40,7 +41,9 @@ package enum Doctor {
             let margin = String(repeating: " ", count: indent)
             lines += (text + wrap(finding.why, (style.width ?? 100) - indent)).map { margin + $0 }
             // Not wrapped: they are to be copied.
-            lines += finding.fix.map { String(repeating: " ", count: 9) + style.apply(.heading, Human.clean($0)) }
+            lines += finding.fix.map {
+                String(repeating: " ", count: 9) + style.apply(.heading, Human.clean($0))
+            }
         }
         let problems = findings.count { $0.verdict == .problem }
         let warnings = findings.count { $0.verdict == .warning }

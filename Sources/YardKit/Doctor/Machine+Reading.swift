@@ -11,7 +11,9 @@ extension Machine {
         for path in paths { machine.take(path, as: path) }
         machine.readProcesses()
         if let edge = machine.edge {
-            for name in ["limits", "status", "cgroup"] { machine.take("/proc/\(edge)/\(name)", as: "edge:\(name)") }
+            for name in ["limits", "status", "cgroup"] {
+                machine.take("/proc/\(edge)/\(name)", as: "edge:\(name)")
+            }
             machine.readControlGroup()
         }
         machine.readOwners()
@@ -75,7 +77,8 @@ extension Machine {
 
     private mutating func readConfiguration() {
         let path = status["configuration"].text ?? "/etc/switchyard/switchyard.conf"
-        let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
+            separator: "/")
         files[path] = try? fileFacts(path)
         files[folder] = try? fileFacts(folder)
         take(path, as: "configuration")
@@ -94,7 +97,8 @@ extension Machine {
     private mutating func readRoutes(_ patterns: ArraySlice<Substring>, in folder: String) {
         for pattern in patterns {
             let whole = pattern.hasPrefix("/") ? String(pattern) : "\(folder)/\(pattern)"
-            let parent = whole.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+            let parent = whole.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
+                separator: "/")
             for file in [parent] + ((try? expandPattern(whole)) ?? []) { files[file] = try? fileFacts(file) }
         }
     }

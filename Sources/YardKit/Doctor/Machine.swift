@@ -84,14 +84,18 @@ package struct Machine: Sendable {
     /// A field of a file of lines `Name: 123 kB`.
     func field(_ name: String, in path: String) -> Int? {
         for line in (texts[path] ?? "").split(separator: "\n") where line.hasPrefix(name + ":") {
-            return line.dropFirst(name.count + 1).split(whereSeparator: \.isWhitespace).first.flatMap { Int($0) }
+            return line.dropFirst(name.count + 1).split(whereSeparator: \.isWhitespace).first.flatMap {
+                Int($0)
+            }
         }
         return nil
     }
 
     /// The kernel's version, for comparison; (0, 0) when it is not known.
     var kernel: (major: Int, minor: Int) {
-        let parts = (text("/proc/sys/kernel/osrelease") ?? "").split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
+        let parts = (text("/proc/sys/kernel/osrelease") ?? "").split { !$0.isNumber }.prefix(2).compactMap {
+            Int($0)
+        }
         return parts.count == 2 ? (parts[0], parts[1]) : (0, 0)
     }
 

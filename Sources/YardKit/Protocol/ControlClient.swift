@@ -51,7 +51,8 @@ package struct ControlClient: ~Copyable {
             throw YardError("\(path): this is not the answer of a switchyard", status: .notAsked)
         }
         guard isGood else {
-            throw YardError(answer["error"].text ?? "the edge refuses, and does not say why", status: .refused)
+            throw YardError(
+                answer["error"].text ?? "the edge refuses, and does not say why", status: .refused)
         }
         return answer
     }

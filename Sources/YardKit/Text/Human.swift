@@ -12,7 +12,9 @@ package enum Human {
     }
 
     /// `999`, `1.2k`, `34M`: at most five columns.
-    package static func shortCount(_ value: Double) -> String { scaled(value, 1000, ["", "k", "M", "G", "T"]) }
+    package static func shortCount(_ value: Double) -> String {
+        scaled(value, 1000, ["", "k", "M", "G", "T"])
+    }
 
     /// `512`, `1.2K`, `34M`, in units of 1024: at most five columns.
     package static func bytes(_ value: Double) -> String {

@@ -20,7 +20,7 @@ package struct RouteExplanation {
 
     private var unknown: [String] {
         [
-            "\(style.apply(.heading, Human.clean(name))): no route has this name, and there is no default (*)",
+            "\(style.apply(.heading, Human.clean(name))): no route has it, and there is no default (*)",
             "",
             "A client that asks for it is refused with the TLS alert unrecognized_name (112).",
             "To change that, add a line to a routes file, and `yard reload`.",
@@ -82,7 +82,8 @@ package struct RouteExplanation {
                     [
                         Table.Cell("  " + (target["address"].text ?? "–")),
                         Table.Cell(Self.weight(target)), Table.Cell(Self.share(target, of: sum)),
-                        TargetsText.state(of: target), Table.Cell(Human.count(target["sessions"].integer ?? 0)),
+                        TargetsText.state(of: target),
+                        Table.Cell(Human.count(target["sessions"].integer ?? 0)),
                     ]
                 })
     }
@@ -100,7 +101,9 @@ package struct RouteExplanation {
     }
 
     private static func share(_ target: JSONValue, of sum: Int) -> String {
-        guard target["backup"].flag != true, ["up", "–"].contains(target["state"].text ?? "–") else { return "" }
+        guard target["backup"].flag != true, ["up", "–"].contains(target["state"].text ?? "–") else {
+            return ""
+        }
         let weight = target["weight"].integer ?? 1
         guard sum > 0, weight > 0 else { return "none" }
         return Human.fixed(100 * Double(weight) / Double(sum), sum > 99 ? 1 : 0) + "%"

@@ -30,9 +30,16 @@ package struct RoutesText {
         guard let first = targets.first else {
             let action = route["action"].text ?? "–"
             let role: Style.Role? = ["reject", "reset"].contains(action) ? .quiet : .doubtful
-            return [[Table.Cell(names), Table.Cell(action, role), "", "", Table.Cell(options), Table.Cell(source)]]
+            return [
+                [
+                    Table.Cell(names), Table.Cell(action, role), "", "", Table.Cell(options),
+                    Table.Cell(source),
+                ]
+            ]
         }
-        return [Self.targetCells(first, after: [Table.Cell(names)]) + [Table.Cell(options), Table.Cell(source)]]
+        return [
+            Self.targetCells(first, after: [Table.Cell(names)]) + [Table.Cell(options), Table.Cell(source)]
+        ]
             + targets.dropFirst().map { Self.targetCells($0, after: [""]) + ["", ""] }
     }
 

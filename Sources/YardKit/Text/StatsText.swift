@@ -52,7 +52,8 @@ package enum StatsText {
     private static func workers(_ workers: [JSONValue], style: Style) -> [String] {
         guard !workers.isEmpty else { return [] }
         var table = Table(
-            ["WORKER", "CPU", "SESSIONS", "PARKED", "TURNS"].map { Table.Column($0, isRight: true) }, style: style)
+            ["WORKER", "CPU", "SESSIONS", "PARKED", "TURNS"].map { Table.Column($0, isRight: true) },
+            style: style)
         let rows = workers.enumerated().map { index, worker -> [Table.Cell] in
             [
                 Table.Cell("\(index)"), Table.Cell(Human.duration(worker["cpu_seconds"].double ?? 0)),

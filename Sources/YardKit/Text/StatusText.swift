@@ -67,7 +67,8 @@ package enum StatusText {
     private static func listener(_ listener: JSONValue) -> String {
         let accepts = listener["accept_proxy"]
         let from = accepts.text ?? accepts.elements.compactMap(\.text).joined(separator: ",")
-        let behind = from.isEmpty ? (accepts.flag == true ? ", behind a balancer" : "") : ", PROXY from \(from)"
+        let behind =
+            from.isEmpty ? (accepts.flag == true ? ", behind a balancer" : "") : ", PROXY from \(from)"
         return pad(listener["kind"].text ?? "–", 5) + (listener["address"].text ?? "–") + behind
     }
 }

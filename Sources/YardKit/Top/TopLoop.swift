@@ -72,7 +72,8 @@ package struct TopLoop: ~Copyable {
             draw()
             let current = monotonicNanoseconds()
             let wait: Int32 =
-                choices.isPaused ? -1 : Int32(clamping: deadline > current ? (deadline - current) / 1_000_000 : 0)
+                choices.isPaused
+                ? -1 : Int32(clamping: deadline > current ? (deadline - current) / 1_000_000 : 0)
             switch terminal.next(waitingMilliseconds: wait) {
             case .ended, .key(UInt8(ascii: "q")), .key(UInt8(ascii: "Q")), .key(3): return
             case .key(UInt8(ascii: "s")): choices.order = choices.order.next

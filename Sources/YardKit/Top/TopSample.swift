@@ -46,7 +46,8 @@ package struct TopSample: Sendable {
     var errors: Int {
         [
             "rejected", "unreachable", "source_limited", "hello_timeout", "hello_no_name", "hello_plain_http",
-            "hello_sslv2", "hello_ssl_v2", "hello_not_tls", "hello_malformed", "hello_too_large", "route_limited",
+            "hello_sslv2", "hello_ssl_v2", "hello_not_tls", "hello_malformed", "hello_too_large",
+            "route_limited",
             "denied",
         ].reduce(0) { $0 + (totals[$1].integer ?? 0) }
     }

@@ -110,7 +110,9 @@ package struct TopScreen {
                 ),
             ],
         ]
-        var lines = [style.apply(.inverse, StatusText.pad(Table.cut(Human.clean(title), to: columns), columns))]
+        var lines = [
+            style.apply(.inverse, StatusText.pad(Table.cut(Human.clean(title), to: columns), columns))
+        ]
         let width = columns / 4
         for row in facts {
             lines.append(
@@ -163,7 +165,9 @@ package struct TopScreen {
         return busy.sorted { first, second in
             let (a, b) = (weight(first), weight(second))
             if a != b { return a > b }
-            if first.entry.sessions != second.entry.sessions { return first.entry.sessions > second.entry.sessions }
+            if first.entry.sessions != second.entry.sessions {
+                return first.entry.sessions > second.entry.sessions
+            }
             return first.entry.label < second.entry.label
         }.prefix(max(0, most)).map { $0 }
     }
@@ -179,12 +183,16 @@ package struct TopScreen {
     }
 
     private func table(_ title: String, _ busy: [Busy], _ rows: Int, hasBytes: Bool) -> [String] {
-        let all = hasBytes ? ["new/s", "sessions", "up/s", "down/s", "errors/s"] : ["new/s", "sessions", "failed/s"]
+        let all =
+            hasBytes
+            ? ["new/s", "sessions", "up/s", "down/s", "errors/s"] : ["new/s", "sessions", "failed/s"]
         // A narrow window shows fewer figures, and always enough of the label to know what it is.
         let heads = all.prefix(max(0, (columns - 1 - 10) / 9))
         let label = columns - 1 - heads.count * 9
         var lines = [
-            style.apply(.heading, Table.cut(" " + StatusText.pad(title, label) + heads.map(right).joined(), to: columns))
+            style.apply(
+                .heading,
+                Table.cut(" " + StatusText.pad(title, label) + heads.map(right).joined(), to: columns))
         ]
         for item in busy {
             let number = { (value: Double?) in value.map { $0 == 0 ? "0" : small($0) } ?? "–" }
