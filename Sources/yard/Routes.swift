@@ -5,7 +5,8 @@ struct Routes: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Lists the routes, or says what one name gets.",
         discussion: """
-            Without NAME: each route of the table that serves now, with its targets and its line. With NAME: which route a client that asks for this name gets and why, which targets \
+            Without NAME: each route of the table that serves now, with its targets and its line. With NAME: \
+            which route a client that asks for this name gets and why, which targets \
             can take it, and what the route's options do.
             """)
 
