@@ -53,6 +53,9 @@ install: $(if $(BUILT),,build) ## put it where Debian expects it (DESTDIR=... PR
 	install -D -m 644 completions/switchyard.bash $(SHARE)/bash-completion/completions/switchyard
 	install -D -m 644 completions/_switchyard $(SHARE)/zsh/vendor-completions/_switchyard
 	install -D -m 644 completions/switchyard.fish $(SHARE)/fish/vendor_completions.d/switchyard.fish
+	install -D -m 644 completions/yard.bash $(SHARE)/bash-completion/completions/yard
+	install -D -m 644 completions/yard.zsh $(SHARE)/zsh/vendor-completions/_yard
+	install -D -m 644 completions/yard.fish $(SHARE)/fish/vendor_completions.d/yard.fish
 	install -D -m 644 packaging/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/switchyard.conf
 	install -D -m 644 packaging/logrotate $(DESTDIR)$(ETC)/logrotate.d/switchyard
 	test -e $(DESTDIR)$(ETC)/switchyard/switchyard.conf || \
@@ -68,6 +71,8 @@ uninstall: ## remove what `make install` put there, but for the configuration
 	for page in $(MANUALS); do rm -f $(SHARE)/man/man$${page##*.}/$${page##*/}; done
 	rm -f $(SHARE)/bash-completion/completions/switchyard $(SHARE)/zsh/vendor-completions/_switchyard
 	rm -f $(SHARE)/fish/vendor_completions.d/switchyard.fish
+	rm -f $(SHARE)/bash-completion/completions/yard $(SHARE)/zsh/vendor-completions/_yard
+	rm -f $(SHARE)/fish/vendor_completions.d/yard.fish
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/switchyard.conf $(DESTDIR)$(ETC)/logrotate.d/switchyard
 	rm -rf $(SHARE)/doc/switchyard
 
