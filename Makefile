@@ -16,8 +16,9 @@ MANUALS = $(wildcard man/*.5 man/*.8 man/*.1)
 .DEFAULT_GOAL := build
 .PHONY: build install uninstall deb test-deb run test bench bench-quick fuzz format check-format setup clean help
 
-build: ## build the edge: .build/release/switchyard
+build: ## build the edge and the operator's command: .build/release/switchyard, .build/release/yard
 	$(SWIFT) build -c release --product switchyard
+	$(SWIFT) build -c release --product yard
 
 run: ## build it, start it with two demo sites on 127.0.0.1:8443 (PORT=...), follow the log
 	@scripts/setup run
@@ -52,6 +53,9 @@ install: $(if $(BUILT),,build) ## put it where Debian expects it (DESTDIR=... PR
 	install -D -m 644 completions/switchyard.bash $(SHARE)/bash-completion/completions/switchyard
 	install -D -m 644 completions/_switchyard $(SHARE)/zsh/vendor-completions/_switchyard
 	install -D -m 644 completions/switchyard.fish $(SHARE)/fish/vendor_completions.d/switchyard.fish
+	install -D -m 644 completions/yard.bash $(SHARE)/bash-completion/completions/yard
+	install -D -m 644 completions/yard.zsh $(SHARE)/zsh/vendor-completions/_yard
+	install -D -m 644 completions/yard.fish $(SHARE)/fish/vendor_completions.d/yard.fish
 	install -D -m 644 packaging/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/switchyard.conf
 	install -D -m 644 packaging/logrotate $(DESTDIR)$(ETC)/logrotate.d/switchyard
 	test -e $(DESTDIR)$(ETC)/switchyard/switchyard.conf || \
@@ -67,6 +71,8 @@ uninstall: ## remove what `make install` put there, but for the configuration
 	for page in $(MANUALS); do rm -f $(SHARE)/man/man$${page##*.}/$${page##*/}; done
 	rm -f $(SHARE)/bash-completion/completions/switchyard $(SHARE)/zsh/vendor-completions/_switchyard
 	rm -f $(SHARE)/fish/vendor_completions.d/switchyard.fish
+	rm -f $(SHARE)/bash-completion/completions/yard $(SHARE)/zsh/vendor-completions/_yard
+	rm -f $(SHARE)/fish/vendor_completions.d/yard.fish
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/switchyard.conf $(DESTDIR)$(ETC)/logrotate.d/switchyard
 	rm -rf $(SHARE)/doc/switchyard
 

@@ -19,7 +19,12 @@ let settings: [SwiftSetting] = [
 let package = Package(
     name: "switchyard",
     products: [
-        .executable(name: "switchyard", targets: ["switchyard"])
+        .executable(name: "switchyard", targets: ["switchyard"]),
+        .executable(name: "yard", targets: ["yard"]),
+    ],
+    dependencies: [
+        // The command line of `yard`, alone. It brings help, completions and a manual's text of one source.
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
     targets: [
         // C that Swift cannot import: macros, variadics, system calls that must return -errno. No logic.
@@ -46,6 +51,22 @@ let package = Package(
             // 3 MiB smaller, and it runs on a machine without Swift. Here and not as the build's flag
             // `--static-swift-stdlib`, because the tests need the dynamic library (Testing has no other).
             linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
+
+        // The operator's command. `YardKit` knows the protocol and makes texts of data; `yard` is the verbs.
+        .target(name: "YardKit", dependencies: ["Linux"], swiftSettings: settings),
+        .executableTarget(
+            name: "yard",
+            dependencies: [
+                "YardKit", "Linux", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: settings,
+            // As for the edge. The argument parser uses FoundationEssentials, whose parts must be named here.
+            linkerSettings: [
+                .unsafeFlags(
+                    ["-static-stdlib"]
+                        + ["_FoundationCShims", "_FoundationCollections", "swiftSynchronization"].flatMap {
+                            ["-Xlinker", "-l\($0)"]
+                        })
+            ]),
 
         // Tests.
         .systemLibrary(
@@ -83,6 +104,8 @@ let package = Package(
             name: "Fuzzing", dependencies: ["Wire", "Routes"], path: "Tests/Fuzzing",
             swiftSettings: settings),
         .testTarget(name: "FuzzTests", dependencies: ["Fuzzing", "Support"], swiftSettings: settings),
+        .testTarget(
+            name: "YardTests", dependencies: ["YardKit", "Linux", "Support"], swiftSettings: settings),
         .testTarget(name: "TidyTests", dependencies: ["Support"], swiftSettings: settings),
         .testTarget(name: "EndToEndTests", dependencies: ["Support"], swiftSettings: settings),
     ],

@@ -17,6 +17,12 @@ package struct Errno: Error, Equatable, BitwiseCopyable, CustomStringConvertible
     /// Somebody has the address already (EADDRINUSE).
     package static let addressInUse = Errno(number: EADDRINUSE)
 
+    /// Nobody listens there (ECONNREFUSED).
+    package static let refused = Errno(number: ECONNREFUSED)
+
+    /// The permissions of a file forbid it (EACCES).
+    package static let forbidden = Errno(number: EACCES)
+
     /// The operation is not permitted (EPERM).
     package static let notPermitted = Errno(number: EPERM)
 

@@ -16,6 +16,8 @@ struct ImportRule {
             "the process around the workers; never Foundation"
         ),
         ("Sources/switchyard/", ["Edge", "Linux"], "parses arguments and runs"),
+        ("Sources/YardKit/", ["Linux"], "knows the edge by its control socket alone"),
+        ("Sources/yard/", ["YardKit", "Linux", "ArgumentParser"], "the verbs: arguments in, text out"),
         (
             "Tests/SimulationTests/",
             ["DataPlane", "Routes", "Wire", "Linux", "CLinux", "Support", "Testing"],

@@ -35,6 +35,7 @@
 #include <unistd.h>
 
 #include "ControlSockets.h"
+#include "Console.h"
 
 /// -errno where a call failed, else its result.
 #define CLINUX_RESULT(call)                                                                                            \

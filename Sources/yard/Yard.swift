@@ -1,0 +1,69 @@
+import ArgumentParser
+import Linux
+import YardKit
+
+/// The operator's command: asks the running edge on its control socket.
+@main struct Yard: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "yard",
+        abstract: "Looks at the running edge, switchyard, and tells it what to do.",
+        discussion: """
+            Every verb that asks the edge does so on its control socket, which is open to root and to the \
+            edge's own user and group.
+
+            Exit status: 0 done; 1 the edge refuses, the files have errors, or the doctor found a problem; \
+            2 the command line is wrong, or the edge cannot be reached.
+            """,
+        version: "0.1.0",
+        subcommands: [
+            Status.self, Routes.self, Sessions.self, Stats.self, Targets.self, Top.self, Reload.self,
+            Drain.self,
+            Check.self, Upgrade.self, DoctorVerb.self,
+        ])
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let error as YardError {
+            Output.writeError("yard: \(Human.cleanLines(error.text))")
+            exitProcess(error.status.rawValue)
+        } catch let status as ExitCode {
+            exitProcess(status.rawValue)
+        } catch {
+            // Help that was asked for is no failure; everything else that the parser throws is a wrong line.
+            let isGood = exitCode(for: error) == .success
+            let text = fullMessage(for: error)
+            if isGood { Output.write([text]) } else { Output.writeError(text) }
+            exitProcess(isGood ? 0 : ExitStatus.notAsked.rawValue)
+        }
+    }
+}
+
+/// Where the edge is; of every verb that asks it.
+struct SocketOptions: ParsableArguments {
+    /// As the edge's configuration has it, unless it says otherwise.
+    static let standardPath = "/run/switchyard/control.sock"
+
+    @Option(
+        name: .customLong("socket"),
+        help: ArgumentHelp(
+            "The edge's control socket (default: $SWITCHYARD_CONTROL, or \(standardPath)).", valueName: "path"
+        ),
+        completion: .file())
+    var given: String?
+
+    var path: String {
+        if let given { return given }
+        if let variable = environmentVariable("SWITCHYARD_CONTROL"), !variable.isEmpty { return variable }
+        return Self.standardPath
+    }
+
+    func client() throws -> ControlClient { try ControlClient(path: path) }
+}
+
+/// Of every verb whose answer a script may want.
+struct OutputOptions: ParsableArguments {
+    @Flag(name: .customLong("json"), help: "Print JSON: one object, or one for each line of a list.")
+    var isJSON = false
+}

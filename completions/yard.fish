@@ -1,0 +1,169 @@
+function __yard_should_offer_completions_for_flags_or_options -a expected_commands
+    set -l non_repeating_flags_or_options $argv[2..]
+    set -l non_repeating_flags_or_options_absent 0
+    set -l positional_index 0
+    set -l commands
+    __yard_parse_tokens
+    test "$commands" = "$expected_commands"; and return $non_repeating_flags_or_options_absent
+end
+
+function __yard_should_offer_completions_for_positional -a expected_commands positional_index_comparison expected_positional_index
+    set -l non_repeating_flags_or_options
+    set -l non_repeating_flags_or_options_absent 0
+    set -l positional_index 0
+    set -l commands
+    __yard_parse_tokens
+    test "$commands" = "$expected_commands" -a \( "$positional_index" "$positional_index_comparison" "$expected_positional_index" \)
+end
+
+function __yard_parse_tokens -S
+    set -l unparsed_tokens (__yard_tokens -pc)
+    switch $unparsed_tokens[1]
+    case 'yard'
+        __yard_parse_subcommand 0 'version' 'h/help'
+        switch $unparsed_tokens[1]
+        case 'status'
+            __yard_parse_subcommand 0 'socket=' 'json' 'version' 'h/help'
+        case 'routes'
+            __yard_parse_subcommand 1 'socket=' 'json' 'version' 'h/help'
+        case 'sessions'
+            __yard_parse_subcommand 0 'limit=' 'name=' 'target=' 'socket=' 'json' 'version' 'h/help'
+        case 'stats'
+            __yard_parse_subcommand 0 'socket=' 'json' 'version' 'h/help'
+        case 'targets'
+            __yard_parse_subcommand 0 'socket=' 'json' 'version' 'h/help'
+        case 'top'
+            __yard_parse_subcommand 0 'once' 'interval=' 'sort=' 'socket=' 'json' 'version' 'h/help'
+        case 'reload'
+            __yard_parse_subcommand 0 'socket=' 'json' 'version' 'h/help'
+        case 'drain'
+            __yard_parse_subcommand 1 'off' 'socket=' 'json' 'version' 'h/help'
+        case 'check'
+            __yard_parse_subcommand 1 'socket=' 'json' 'version' 'h/help'
+        case 'upgrade'
+            __yard_parse_subcommand 0 'socket=' 'json' 'version' 'h/help'
+        case 'doctor'
+            __yard_parse_subcommand 0 'socket=' 'json' 'version' 'h/help'
+        case 'help'
+            __yard_parse_subcommand -r 1 'version'
+        end
+    end
+end
+
+function __yard_tokens
+    if test (string split -m 1 -f 1 -- . "$FISH_VERSION") -gt 3
+        commandline --tokens-raw $argv
+    else
+        commandline -o $argv
+    end
+end
+
+function __yard_parse_subcommand -S -a positional_count
+    argparse -s r -- $argv
+    set -l option_specs $argv[2..]
+    set -l is_repeating_positional $_flag_r
+    set -el _flag_r
+    set -a commands $unparsed_tokens[1]
+    set positional_index 0
+    while true
+        set -e unparsed_tokens[1]
+        argparse -sn "$commands" $option_specs -- $unparsed_tokens 2> /dev/null
+        set unparsed_tokens $argv
+        set positional_index (math $positional_index + 1)
+        for non_repeating_flag_or_option in $non_repeating_flags_or_options
+            if set -ql "_flag_$(string replace -a - _ -- $non_repeating_flag_or_option)"
+                set non_repeating_flags_or_options_absent 1
+                break
+            end
+        end
+        test (count $unparsed_tokens) -eq 0 -o \( -z "$is_repeating_positional" -a "$positional_index" -gt "$positional_count" \) && break
+    end
+end
+
+function __yard_complete_directories
+    set -l token (commandline -t)
+    string match -- '*/' $token
+    set -l subdirs $token*/
+    printf %s\n $subdirs
+end
+
+function __yard_custom_completion
+    set -x SAP_SHELL fish
+    set -x SAP_SHELL_VERSION $FISH_VERSION
+    set -l tokens (__yard_tokens -p)
+    if test -z "$(__yard_tokens -t)"
+        set -l index (count (__yard_tokens -pc))
+        set tokens $tokens[..$index] \'\' $tokens[(math $index + 1)..]
+    end
+    command $tokens[1] $argv $tokens
+end
+
+complete -c 'yard' -f
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard" version' -l 'version' -d 'Show the version.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard" -eq 1' -fa 'status' -d 'Shows what the edge is and how it does.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard" -eq 1' -fa 'routes' -d 'Lists the routes, or says what one name gets.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard" -eq 1' -fa 'sessions' -d 'Lists the sessions that there are now.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard" -eq 1' -fa 'stats' -d 'Shows all that was counted since the start.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard" -eq 1' -fa 'targets' -d 'Lists the targets and how they do.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard" -eq 1' -fa 'top' -d 'Watches the edge: rates, sessions, bytes, the busiest names and targets.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard" -eq 1' -fa 'reload' -d 'Has the edge read its configuration and routes anew.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard" -eq 1' -fa 'drain' -d 'Sends no new sessions to a target.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard" -eq 1' -fa 'check' -d 'Says whether configuration and routes are right; changes nothing.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard" -eq 1' -fa 'upgrade' -d 'Replaces the running edge by the program that is installed now.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard" -eq 1' -fa 'doctor' -d 'Looks for what on this machine will hurt the edge, and says what to type.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard" -eq 1' -fa 'help' -d 'Show subcommand help information.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard status" socket' -l 'socket' -d 'The edge\'s control socket (default: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).' -rF
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard status" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard status" version' -l 'version' -d 'Show the version.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard status" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard routes" socket' -l 'socket' -d 'The edge\'s control socket (default: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).' -rF
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard routes" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard routes" version' -l 'version' -d 'Show the version.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard routes" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard sessions" limit' -l 'limit' -d 'At most so many.' -rfka ''
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard sessions" name' -l 'name' -d 'Those that asked for this name.' -rfka ''
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard sessions" target' -l 'target' -d 'Those that go to this target.' -rfka '(__yard_custom_completion ---completion sessions -- --target (count (__yard_tokens -pc)) (__yard_tokens -tC))'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard sessions" socket' -l 'socket' -d 'The edge\'s control socket (default: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).' -rF
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard sessions" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard sessions" version' -l 'version' -d 'Show the version.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard sessions" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard stats" socket' -l 'socket' -d 'The edge\'s control socket (default: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).' -rF
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard stats" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard stats" version' -l 'version' -d 'Show the version.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard stats" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard targets" socket' -l 'socket' -d 'The edge\'s control socket (default: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).' -rF
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard targets" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard targets" version' -l 'version' -d 'Show the version.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard targets" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard top" once' -l 'once' -d 'Print one screen and exit; for scripts.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard top" interval' -l 'interval' -d 'Seconds between two looks, 1 to 9.' -rfka ''
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard top" sort' -l 'sort' -d 'Order: rate, sessions, bytes or errors.' -rfka 'rate sessions bytes errors'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard top" socket' -l 'socket' -d 'The edge\'s control socket (default: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).' -rF
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard top" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard top" version' -l 'version' -d 'Show the version.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard top" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard reload" socket' -l 'socket' -d 'The edge\'s control socket (default: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).' -rF
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard reload" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard reload" version' -l 'version' -d 'Show the version.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard reload" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard drain" -eq 1' -fka '(__yard_custom_completion ---completion drain -- positional@0 (count (__yard_tokens -pc)) (__yard_tokens -tC))'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard drain" off' -l 'off' -d 'Send it sessions again.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard drain" socket' -l 'socket' -d 'The edge\'s control socket (default: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).' -rF
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard drain" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard drain" version' -l 'version' -d 'Show the version.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard drain" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard check" -eq 1' -F
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard check" socket' -l 'socket' -d 'The edge\'s control socket (default: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).' -rF
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard check" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard check" version' -l 'version' -d 'Show the version.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard check" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard upgrade" socket' -l 'socket' -d 'The edge\'s control socket (default: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).' -rF
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard upgrade" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard upgrade" version' -l 'version' -d 'Show the version.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard upgrade" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard doctor" socket' -l 'socket' -d 'The edge\'s control socket (default: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).' -rF
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard doctor" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard doctor" version' -l 'version' -d 'Show the version.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard doctor" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard help" version' -l 'version' -d 'Show the version.'

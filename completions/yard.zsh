@@ -1,0 +1,249 @@
+#compdef yard
+
+__yard_complete() {
+    local -ar non_empty_completions=("${@:#(|:*)}")
+    local -ar empty_completions=("${(M)@:#(|:*)}")
+    _describe -V '' non_empty_completions -- empty_completions -P $'\'\''
+}
+
+__yard_custom_complete() {
+    local -a completions
+    completions=("${(@f)"$("${command_name}" "${@}" "${command_line[@]}")"}")
+    if [[ "${#completions[@]}" -gt 1 ]]; then
+        __yard_complete "${completions[@]:0:-1}"
+    fi
+}
+
+__yard_cursor_index_in_current_word() {
+    if [[ -z "${QIPREFIX}${IPREFIX}${PREFIX}" ]]; then
+        printf 0
+    else
+        printf %s "${#${(z)LBUFFER}[-1]}"
+    fi
+}
+
+_yard() {
+    emulate -RL zsh -G
+    setopt extendedglob nullglob numericglobsort
+    unsetopt aliases banghist
+
+    local -xr SAP_SHELL=zsh
+    local -x SAP_SHELL_VERSION
+    SAP_SHELL_VERSION="$(builtin emulate zsh -c 'printf %s "${ZSH_VERSION}"')"
+    local -r SAP_SHELL_VERSION
+
+    local context state state_descr line
+    local -A opt_args
+
+    local -r command_name="${words[1]}"
+    local -ar command_line=("${words[@]}")
+    local -ir current_word_index="$((CURRENT - 1))"
+
+    local -i ret=1
+    local -ar arg_specs=(
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+        '(-): :->command'
+        '(-)*:: :->arg'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+    case "${state}" in
+    command)
+        local -ar subcommands=(
+            'status:Shows what the edge is and how it does.'
+            'routes:Lists the routes, or says what one name gets.'
+            'sessions:Lists the sessions that there are now.'
+            'stats:Shows all that was counted since the start.'
+            'targets:Lists the targets and how they do.'
+            'top:Watches the edge: rates, sessions, bytes, the busiest names and targets.'
+            'reload:Has the edge read its configuration and routes anew.'
+            'drain:Sends no new sessions to a target.'
+            'check:Says whether configuration and routes are right; changes nothing.'
+            'upgrade:Replaces the running edge by the program that is installed now.'
+            'doctor:Looks for what on this machine will hurt the edge, and says what to type.'
+            'help:Show subcommand help information.'
+        )
+        _describe -V subcommand subcommands && ret=0
+        ;;
+    arg)
+        case "${words[1]}" in
+        status|routes|sessions|stats|targets|top|reload|drain|check|upgrade|doctor|help)
+            "_yard_${words[1]}" && ret=0
+            ;;
+        esac
+        ;;
+    esac
+
+    return "${ret}"
+}
+
+_yard_status() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '--socket[The edge'\''s control socket (default\: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_routes() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':name:'
+        '--socket[The edge'\''s control socket (default\: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_sessions() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '--limit[At most so many.]:count:'
+        '--name[Those that asked for this name.]:name:'
+        '--target[Those that go to this target.]:address:{__yard_custom_complete ---completion sessions -- --target "${current_word_index}" "$(__yard_cursor_index_in_current_word)"}'
+        '--socket[The edge'\''s control socket (default\: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_stats() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '--socket[The edge'\''s control socket (default\: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_targets() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '--socket[The edge'\''s control socket (default\: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_top() {
+    local -i ret=1
+    local -ar ___sort=('rate' 'sessions' 'bytes' 'errors')
+    local -ar arg_specs=(
+        '--once[Print one screen and exit; for scripts.]'
+        '--interval[Seconds between two looks, 1 to 9.]:seconds:'
+        '--sort[Order\: rate, sessions, bytes or errors.]:order:{__yard_complete "${___sort[@]}"}'
+        '--socket[The edge'\''s control socket (default\: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_reload() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '--socket[The edge'\''s control socket (default\: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_drain() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':target:{__yard_custom_complete ---completion drain -- positional@0 "${current_word_index}" "$(__yard_cursor_index_in_current_word)"}'
+        '--off[Send it sessions again.]'
+        '--socket[The edge'\''s control socket (default\: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_check() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':file:_files'
+        '--socket[The edge'\''s control socket (default\: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_upgrade() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '--socket[The edge'\''s control socket (default\: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_doctor() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '--socket[The edge'\''s control socket (default\: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_help() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '*:subcommands:'
+        '--version[Show the version.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+if [[ "${funcstack[1]}" = _yard ]]; then
+    _yard "${@}"
+else
+    compdef _yard yard
+fi
