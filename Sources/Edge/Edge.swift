@@ -76,7 +76,8 @@ package struct Edge: ~Copyable {
         let now = monotonicNanoseconds()
         let facts = SharedFacts(
             EdgeFacts(
-                path: configurationPath, limits: limits, current: loaded, tableNanoseconds: now,
+                path: configurationPath, limits: limits, current: loaded, checks: checks,
+                tableNanoseconds: now,
                 startNanoseconds: now, startRealtimeNanoseconds: realtimeNanoseconds()))
         let control = try Self.naming("the control thread", of: configurationPath) { () throws(Errno) in
             ControlService(try ControlServer(facts: facts, inbox: inbox, log: log))

@@ -44,6 +44,7 @@ import Synchronization
     }
 
     /// For the workers: where the words lie.
+    // SAFETY: whoever reads through it holds the table, which holds us.
     var view: RouteMarksView { unsafe RouteMarksView(words: words, wordCount: wordCount) }
 }
 

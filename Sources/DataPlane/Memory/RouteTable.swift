@@ -81,6 +81,7 @@ import Wire
     /// What the sessions of a route with `max=` are counted by.
     package func limitIdentity(_ routeIndex: UInt32) -> UInt64 { view.identity(routeIndex) }
 
+    // SAFETY: whoever reads through it holds us.
     var view: RouteTableView {
         unsafe RouteTableView(
             memory: memory, byteCount: byteCount, marks: marks.view, hasTerms: hasTerms,

@@ -14,6 +14,7 @@ package final class SourceGate: Sendable {
     /// The size of the compiled lines.
     package var byteCount: Int { table?.byteCount ?? 0 }
 
+    /// For a worker's own use: where the table lies.
     package var view: SourceGateView { SourceGateView(table: table?.view) }
 }
 

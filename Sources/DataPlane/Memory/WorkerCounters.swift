@@ -198,6 +198,7 @@ package struct HistogramCounts: Sendable {
         unsafe values[counter.rawValue].store(value &+ amount, ordering: .relaxed)
     }
 
+    // SAFETY: as above.
     @inline(always)
     func set(_ counter: Counter, _ value: UInt64) {
         unsafe values[counter.rawValue].store(value, ordering: .relaxed)

@@ -127,16 +127,16 @@ final class ControlServer: Sendable {
         case "sessions": return SessionsProducer(request, facts, event: event)
         case "routes":
             return ReportThenProducer([.targets], facts.workers, event: event) { answers in
-                RoutesProducer(request, facts.current.table, TargetStates(answers))
+                RoutesProducer(request, facts.current.table, TargetStates(answers, facts.checks))
             }
         case "targets":
             return ReportThenProducer([.targets, .tallies], facts.workers, event: event) { answers in
-                TargetsProducer(facts.current.table, TargetStates(answers))
+                TargetsProducer(facts.current.table, TargetStates(answers, facts.checks))
             }
         case "top":
             let limit = min(500, max(0, request.number("limit") ?? 50))
             return ReportProducer([.targets, .tallies], facts.workers, event: event) { answers in
-                Answers.top(facts, MergedTallies(answers), TargetStates(answers), limit: limit)
+                Answers.top(facts, MergedTallies(answers), TargetStates(answers, facts.checks), limit: limit)
             }
         case "reload":
             noteAuthor(of: request, client)
@@ -144,7 +144,8 @@ final class ControlServer: Sendable {
         case "check": return ask { edge in edge.answerCheck() }
         case "drain":
             noteAuthor(of: request, client)
-            return FixedProducer(JSONWriter.failure("drain is not built yet"))
+            let (target, isOn) = (request.text("target") ?? "", !request.bool("off"))
+            return ask { edge in edge.answerDrain(target, isOn) }
         case "upgrade":
             noteAuthor(of: request, client)
             return FixedProducer(JSONWriter.failure("upgrade is not built yet"))
@@ -172,7 +173,8 @@ final class ControlServer: Sendable {
         case .metrics(let hasBody):
             let facts = facts.now
             return ReportProducer([.targets, .tallies], facts.workers, event: event) { answers in
-                let text = MetricsText.text(facts, MergedTallies(answers), TargetStates(answers))
+                let text = MetricsText.text(
+                    facts, MergedTallies(answers), TargetStates(answers, facts.checks))
                 return MetricsRequest.answer("200 OK", text, hasBody: hasBody)
             }
         case .health(let hasBody):

@@ -123,6 +123,18 @@ extension Edge {
         }
     }
 
+    /// `drain` on the control socket.
+    func answerDrain(_ target: String, _ isOn: Bool) -> [UInt8] {
+        guard let done = setDrained(target, isOn) else {
+            return JSONWriter.failure("no route has the target '\(target.prefix(120))'")
+        }
+        return JSONWriter.line { writer in
+            writer.pair("ok", true)
+            writer.pair("routes", done.routes)
+            writer.pair("sessions", done.sessions)
+        }
+    }
+
     /// `check` on the control socket: reads what a reload would, and changes nothing.
     func answerCheck() -> [UInt8] {
         do throws(InvalidConfiguration) {

@@ -11,6 +11,8 @@ struct EdgeFacts: Sendable {
     var inputOutput = InputOutput.epoll
     var workers: [WorkerHandle] = []
     var current: LoadedConfiguration
+    /// What is known of targets without asking the workers.
+    var checks: TargetChecks
     /// When the table in force was taken into use, and when the process began.
     var tableNanoseconds: UInt64
     var startNanoseconds: UInt64

@@ -11,18 +11,21 @@ struct TargetStates {
         var connections: UInt64 = 0
         var failures: UInt64 = 0
 
-        /// The word of the control protocol.
-        func word(isDrained: Bool) -> String {
-            if isDrained { return "drained" }
-            return restNanoseconds > 0 ? "resting" : "up"
-        }
     }
 
     private(set) var states: [String: State] = [:]
+    /// The active checks, by address; where there are several, one that is down before one that is not.
+    private(set) var checks: [String: CheckReport] = [:]
+    /// Whom an operator has drained.
+    private let drained: Set<String>
     /// What targets have counted that no worker remembers by address.
     private var rest = State()
 
-    init(_ answers: [WorkerReport.Answer]) {
+    init(_ answers: [WorkerReport.Answer], _ checks: TargetChecks) {
+        drained = Set(checks.drainedTargets())
+        for report in checks.reports() where self.checks[report.address]?.isDown != true {
+            self.checks[report.address] = report
+        }
         for answer in answers {
             switch answer {
             case .targets(let reports):
@@ -49,6 +52,13 @@ struct TargetStates {
         state.failuresInARow = max(state.failuresInARow, report.failuresInARow)
         state.restNanoseconds = max(state.restNanoseconds, report.restNanoseconds)
         states[report.address.text] = state
+    }
+
+    /// A target's state in a word of the control protocol; `isDrained`: its routes say so.
+    func word(of address: String, isDrained: Bool) -> String {
+        if isDrained || drained.contains(address) { return "drained" }
+        if checks[address]?.isDown == true { return "down" }
+        return self[address].restNanoseconds > 0 ? "resting" : "up"
     }
 
     /// A value of all that has no address any more.
@@ -168,7 +178,7 @@ final class RoutesProducer: Producer {
             writer.pair("address", address)
             writer.pair("weight", target.weight)
             writer.pair("backup", target.isBackup)
-            writer.pair("state", state.word(isDrained: target.isDrained))
+            writer.pair("state", states.word(of: address, isDrained: target.isDrained))
             writer.pair("sessions", state.sessions)
         }
     }

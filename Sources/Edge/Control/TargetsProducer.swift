@@ -59,11 +59,26 @@ final class TargetsProducer: Producer {
             writer.pair("connections", state.connections)
             writer.pair("failures", state.failures)
             writer.pair("failures_in_a_row", state.failuresInARow)
-            writer.pair("state", state.word(isDrained: use.isDrained))
+            writer.pair("state", states.word(of: address, isDrained: use.isDrained))
             writer.pair("rest_seconds", nanoseconds: state.restNanoseconds)
             writer.key("check")
-            writer.null()
+            write(states.checks[address], &writer)
             writer.pair("routes", use.routes)
+        }
+    }
+
+    private func write(_ check: CheckReport?, _ writer: inout JSONWriter) {
+        guard let check else {
+            writer.null()
+            return
+        }
+        writer.object { writer in
+            writer.pair("kind", check.kind)
+            writer.pair("name", check.name)
+            writer.pair("result", check.hasSucceeded.map { $0 ? "succeeded" : "failed" } ?? "none")
+            writer.pair("age_seconds", nanoseconds: check.ageNanoseconds)
+            writer.key("error")
+            if let error = check.error { writer.string(error) } else { writer.null() }
         }
     }
 }
