@@ -18,20 +18,39 @@ struct CallGraph {
                 "^[0-9a-f]+ <.*>:$|\t(call|callq|jmp|jmpq|bl|b) .*<.*>$",
             ])
         guard listing.succeeded else { throw ChildProcessError(description: listing.errors) }
-        read(listing.output)
+        let symbols = try run("nm", ["--print-size", "--defined-only", binary])
+        guard symbols.succeeded else { throw ChildProcessError(description: symbols.errors) }
+        read(listing.output, sizes: Self.sizes(symbols.output))
         try name(callees.keys.filter { name in modules.contains { name.contains("\($0.count)\($0)") } })
     }
 
-    private mutating func read(_ text: String) {
+    /// The bytes of each function, by its mangled name.
+    private static func sizes(_ symbols: String) -> [Substring: UInt64] {
+        var sizes: [Substring: UInt64] = [:]
+        for line in symbols.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            if words.count == 4, let size = UInt64(words[1], radix: 16) { sizes[words[3]] = size }
+        }
+        return sizes
+    }
+
+    /// What stands behind a function's last byte belongs to one that has no symbol.
+    private mutating func read(_ text: String, sizes: [Substring: UInt64]) {
         var current: Substring = ""
+        var end = UInt64.max
         for line in text.utf8.split(separator: UInt8(ascii: "\n")).map(Substring.init) {
             guard let open = line.utf8.firstIndex(of: UInt8(ascii: "<")),
                 let close = line.utf8.lastIndex(of: UInt8(ascii: ">"))
             else { continue }
             let name = line[line.utf8.index(after: open)..<close]
+            let address = line.drop { $0 == " " }.prefix { $0.isHexDigit }
+            let place = UInt64(address, radix: 16) ?? 0
             if line.utf8.last == UInt8(ascii: ":") {
                 current = name
                 callees[current] = []
+                end = sizes[name].map { place + $0 } ?? .max
+            } else if place >= end {
+                continue
             } else if !name.utf8.contains(UInt8(ascii: "+")) {
                 // `<name+0x12>` is a jump inside a function; `<swift_retain@plt>` leads to another library.
                 callees[current]?.insert(name.prefix { $0 != "@" })

@@ -69,7 +69,10 @@ extension EndToEnd {
             try edge.reload(routes: (["new.example held"] + asleep).joined(separator: "\n"))
             Pause.short()
             try edge.reload(routes: backends.map(\.route).joined(separator: "\n"))
-            #expect(try clients.wait(seconds: 30) == .status(0), "\(clients.output)\(clients.errors)")
+            #expect(
+                try clients.wait(seconds: 30) == .status(0), "\(clients.output)\(clients.errors)")
+            // The servers end with their last mention.
+            withExtendedLifetime(backends) {}
 
             let messages = server.messages
             #expect(Set(messages.keys) == Set(names.map { WakeServer.message($0) }), "\(messages)")

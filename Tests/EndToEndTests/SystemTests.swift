@@ -58,7 +58,7 @@ extension EndToEnd {
         /// Every word that the grammar knows stands in the manual; the words are read off its sources.
         @Test(arguments: [
             ("switchyard.conf.5", "Configuration/ConfigurationDirective.swift", "case "),
-            ("switchyard.routes.5", "Compiler/RouteParser+Options.swift", "case \""),
+            ("switchyard.routes.5", "Compiler/ParsedOptions.swift", "case ."),
         ])
         func theManualKnowsEveryWord(_ page: String, source: String, prefix: String) throws {
             let manual = try String(contentsOfFile: Repository.path("man/\(page)"), encoding: .utf8)

@@ -16,8 +16,6 @@ struct EpollListeners {
         /// Whether other workers accept on the same socket: the service manager opened one for all, without
         /// SO_REUSEPORT. Then a connection is to wake one worker and not each.
         var isShared: Bool
-        /// Whether it is in the epoll at all.
-        var isWatched = false
     }
 
     var descriptors: [Entry] = []
@@ -41,7 +39,7 @@ extension EpollBackend {
         let entry = listeners.descriptors.remove(at: place)
         let index = entry.index
         // The socket lives on in other descriptors, and so would this watch.
-        if entry.isWatched { _ = clinux_epoll_control(epoll, EPOLL_CTL_DEL, descriptor, 0, 0) }
+        if entry.isShared { _ = clinux_epoll_control(epoll, EPOLL_CTL_DEL, descriptor, 0, 0) }
         // What has been accepted by the kernel would be reset by the close: it is taken first.
         while listeners.budget > 0, completions.freeCount > 1024 {
             let accepted = clinux_accept(descriptor)
@@ -65,15 +63,13 @@ extension EpollBackend {
     }
 
     /// What one event wakes one worker for (EPOLLEXCLUSIVE) cannot be modified, only taken out and put back.
-    /// Where there is no memory for that, it is watched at the next change; the other workers accept.
-    private mutating func watchShared() {
-        for place in listeners.descriptors.indices where listeners.descriptors[place].isShared {
-            let entry = listeners.descriptors[place]
-            guard entry.isWatched != listeners.isAccepting else { continue }
-            let result = clinux_epoll_control(
-                epoll, entry.isWatched ? EPOLL_CTL_DEL : EPOLL_CTL_ADD, entry.descriptor,
+    /// Where there is no memory for that, the other workers accept; what is as it should be already is an
+    /// error that says nothing.
+    private func watchShared() {
+        for entry in listeners.descriptors where entry.isShared {
+            _ = clinux_epoll_control(
+                epoll, listeners.isAccepting ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, entry.descriptor,
                 EPOLLIN.rawValue | EPOLLEXCLUSIVE.rawValue, Self.listenerData(entry.descriptor, entry.index))
-            if result == 0 { listeners.descriptors[place].isWatched.toggle() }
         }
     }
 
