@@ -79,7 +79,9 @@ extension Worker where Backend: ~Copyable {
     mutating func askToWake(_ slot: Int, _ route: Route) {
         let identity = RouteImage.identity(of: route, in: table.image)
         let nowNanoseconds = backend.nowNanoseconds
-        guard !wakeMemory.isRecent(identity, nowNanoseconds: nowNanoseconds) else { return }
+        // An identity means a route within one table: in the next, another one may stand in its line.
+        let remembered = identity ^ UInt64(tableEpoch) &* 0x9e37_79b9_7f4a_7c15
+        guard !wakeMemory.isRecent(remembered, nowNanoseconds: nowNanoseconds) else { return }
         let options = RouteImage.options(route.optionsIndex, in: table.image)
         guard case .unix(let pathOffset, let pathLength) = options.wake else { return }
         line.clear()
@@ -92,7 +94,7 @@ extension Worker where Backend: ~Copyable {
         appendWakeName(slot)
         guard links.wakes.append(line.bytes) else { return }
         count.add(.wakesAsked)
-        wakeMemory.note(identity, nowNanoseconds: nowNanoseconds)
+        wakeMemory.note(remembered, nowNanoseconds: nowNanoseconds)
         hasAskedThisTurn = true
     }
 

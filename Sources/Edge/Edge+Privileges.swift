@@ -15,8 +15,10 @@ extension Edge {
     }
 
     /// Removes the pidfile, or empties it where its folder is somebody else's: a file that names a process
-    /// which is not there is worse than none.
+    /// which is not there is worse than none. One that names another process is that one's.
     func removePidfile(_ path: String) {
+        let own = Array("\(processIdentifier())\n".utf8)
+        guard let bytes = try? readFile(path, bytesMax: 64), bytes == own else { return }
         if !removeFile(path) { try? overwriteFile(path, []) }
     }
 
@@ -29,7 +31,8 @@ extension Edge {
             } catch {
                 let reason = error == .noEntry ? "there is no such user" : "\(error)"
                 throw InvalidConfiguration(
-                    text: "\(path): error: the edge cannot start: user \(name): \(reason)")
+                    text: "\(current.configuration.location(of: .user, in: path)): error: "
+                        + "the edge cannot start: user \(name): \(reason)")
             }
             warnOfLog(name)
         }

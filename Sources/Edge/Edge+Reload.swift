@@ -21,9 +21,9 @@ extension Edge {
         }
     }
 
-    /// As ``reload()``; returns the summary, or throws the diagnostics.
+    /// As ``reload()``; returns the summary and what there is to warn of, or throws the diagnostics.
     @discardableResult
-    mutating func reloadOrThrow() throws(InvalidConfiguration) -> String {
+    mutating func reloadOrThrow() throws(InvalidConfiguration) -> (summary: String, warnings: [String]) {
         serviceManager.tell(.reloading, .status("reloading"))
         let failuresBefore = failedReloads
         defer { tellReady(hasFailed: failedReloads > failuresBefore) }
@@ -37,9 +37,14 @@ extension Edge {
                 for descriptor in opened.flatMap(\.descriptors) { closeDescriptor(descriptor) }
                 throw error
             }
-            reopenLog(next.configuration)
+            let oldConfiguration = current.configuration
+            var warnings = reopenLog(next.configuration).map { [$0] } ?? []
+            if !next.warnings.isEmpty { warnings.append(next.warnings) }
             give(opened)
             let summary = replace(by: next, changes)
+            if let fixed = fixedSettings(oldConfiguration, next.configuration) { warnings.append(fixed) }
+            for warning in warnings { log.write(.warning, warning) }
+            log.write(.info, "reloaded \(summary)")
             reloads += 1
             facts.update { [current, reloads] facts in
                 facts.current = current
@@ -48,7 +53,7 @@ extension Edge {
                 facts.lastReload = "succeeded"
                 facts.lastError = ""
             }
-            return summary
+            return (summary, warnings)
         } catch {
             failedReloads += 1
             facts.update { [failedReloads] facts in
@@ -83,11 +88,7 @@ extension Edge {
             numbers.append(worker.links.mailbox.send(.table(next.table)))
         }
         waitForWorkers(numbers)
-        if !next.warnings.isEmpty { log.write(.warning, next.warnings) }
-        warnOfFixedSettings(previous.configuration, next.configuration)
-        let text = "\(summary(of: next)) \(text(of: changes))"
-        log.write(.info, "reloaded \(text)")
-        return text
+        return withExtendedLifetime(previous) { "\(summary(of: next)) \(text(of: changes))" }
     }
 
     /// Waits until every worker has acted on the message with its number, at most for some seconds; whether
@@ -107,8 +108,8 @@ extension Edge {
         return true
     }
 
-    /// Settings that are given to the system once, at start.
-    private func warnOfFixedSettings(_ old: Configuration, _ new: Configuration) {
+    /// What has changed of the settings that are given to the system once, at start.
+    private func fixedSettings(_ old: Configuration, _ new: Configuration) -> String? {
         var fixed: [String] = []
         if old.workers != new.workers { fixed.append("workers") }
         if old.inputOutput != new.inputOutput { fixed.append("io") }
@@ -117,15 +118,18 @@ extension Edge {
         if old.pidfilePath != new.pidfilePath { fixed.append("pidfile") }
         if old.limits.connections != new.limits.connections { fixed.append("limit connections") }
         if old.timeouts.userMilliseconds != new.timeouts.userMilliseconds { fixed.append("timeout user") }
-        guard !fixed.isEmpty else { return }
-        log.write(.warning, "changed, and in force from the next start on: \(fixed.joined(separator: ", "))")
+        guard !fixed.isEmpty else { return nil }
+        return "changed, and in force from the next start on: \(fixed.joined(separator: ", "))"
     }
 
-    private func reopenLog(_ configuration: Configuration) {
+    /// A log that cannot be opened is no reason to keep the old routes; the text says so.
+    private func reopenLog(_ configuration: Configuration) -> String? {
         do throws(Errno) {
             try log.apply(configuration.log)
+            return nil
         } catch {
-            log.write(.error, "the log cannot be opened, lines go where they went: \(error)")
+            return "\(configuration.location(of: .log, in: path)): warning: the log cannot be opened, "
+                + "lines go where they went: \(error)"
         }
     }
 

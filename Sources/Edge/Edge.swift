@@ -45,6 +45,10 @@ package struct Edge: ~Copyable {
     /// Checks the configuration and binds every port; nothing is served yet.
     package init(configurationPath: String) throws(InvalidConfiguration) {
         ignoreBrokenPipeSignal()
+        // First of all: a signal that comes while files are read waits, and ends nothing.
+        let signals = try Self.naming("the signals", of: configurationPath) { () throws(Errno) in
+            try SignalReader()
+        }
         let seed = HashSeed(first: randomBits(), second: randomBits())
         let loaded = try LoadedConfiguration.load(configurationPath, seed: seed)
         let descriptors = (try? raiseDescriptorLimit()) ?? 1024
@@ -55,14 +59,14 @@ package struct Edge: ~Copyable {
                     + "\(descriptors) descriptors only, which leaves none for connections; "
                     + "raise LimitNOFILE= in the unit, or ulimit -n")
         }
-        let log = try Self.naming("the log", of: configurationPath) { () throws(Errno) in
+        let log = try Self.naming(
+            "the log", of: loaded.configuration.location(of: .log, in: configurationPath)
+        ) {
+            () throws(Errno) in
             let log = try Log()
             let user = loaded.configuration.user.flatMap { try? SystemUser(named: $0) }
             try log.apply(loaded.configuration.log, newFilesOwner: user)
             return log
-        }
-        let signals = try Self.naming("the signals", of: configurationPath) { () throws(Errno) in
-            try SignalReader()
         }
         let inbox = try Self.naming("the inbox", of: configurationPath) { () throws(Errno) in
             try EdgeInbox()
@@ -76,7 +80,7 @@ package struct Edge: ~Copyable {
         let now = monotonicNanoseconds()
         let facts = SharedFacts(
             EdgeFacts(
-                path: configurationPath, limits: limits, current: loaded, checks: checks,
+                path: absolutePath(configurationPath), limits: limits, current: loaded, checks: checks,
                 tableNanoseconds: now,
                 startNanoseconds: now, startRealtimeNanoseconds: realtimeNanoseconds()))
         let control = try Self.naming("the control thread", of: configurationPath) { () throws(Errno) in
@@ -89,12 +93,12 @@ package struct Edge: ~Copyable {
 
     /// Does a part of the start; a failure says which.
     private static func naming<Result: ~Copyable>(
-        _ part: String, of path: String, _ body: () throws(Errno) -> Result
+        _ part: String, of place: String, _ body: () throws(Errno) -> Result
     ) throws(InvalidConfiguration) -> Result {
         do throws(Errno) {
             return try body()
         } catch {
-            throw InvalidConfiguration(text: "\(path): error: the edge cannot start: \(part): \(error)")
+            throw InvalidConfiguration(text: "\(place): error: the edge cannot start: \(part): \(error)")
         }
     }
 
@@ -128,19 +132,21 @@ package struct Edge: ~Copyable {
         activationSockets = ActivationSocket.take()
         closeStrangers()
         let opened = try openListeners(current.configuration.listeners)
-        // Of the start: a reload does not move it.
+        // As the user that we were: the folder may be its alone.
+        try openControl(current.configuration)
+        defer { control.removeFile() }
+
+        // Of the start: a reload does not move it. Behind all that another edge on this machine would have
+        // refused us.
         let pidfile = current.configuration.pidfilePath
         if let pidfile {
-            try Self.naming("pidfile \(pidfile)", of: path) { () throws(Errno) in
+            let place = current.configuration.location(of: .pidfile, in: path)
+            try Self.naming("pidfile \(pidfile)", of: place) { () throws(Errno) in
                 try writePidfile(pidfile)
             }
         }
         // A start that fails leaves no file that names a process which is not there.
         defer { if let pidfile { removePidfile(pidfile) } }
-
-        // As the user that we were: the folder may be its alone.
-        try openControl(current.configuration)
-        defer { control.removeFile() }
 
         try dropPrivileges()
         let inputOutput = try chooseInputOutput()

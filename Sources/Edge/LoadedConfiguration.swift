@@ -26,6 +26,14 @@ package struct InvalidConfiguration: Error {
     package var text: String
 }
 
+extension Configuration {
+    /// Where a directive stands, as diagnostics begin: `file:line:column`, or the file alone.
+    func location(of directive: ConfigurationDirective, in path: String) -> String {
+        guard let place = place(of: directive) else { return path }
+        return "\(path):\(place.line):\(place.start - place.lineStart + 1)"
+    }
+}
+
 extension LoadedConfiguration {
     /// Reads a configuration file and the routes files that it names. All errors are reported together.
     package static func load(
@@ -102,8 +110,21 @@ extension Edge {
         let seed = HashSeed(first: randomBits(), second: randomBits())
         let loaded = try LoadedConfiguration.load(path, seed: seed)
         return (loaded.warnings.isEmpty ? "" : loaded.warnings + "\n")
+            + warningOfUser(loaded.configuration, path)
             + "\(path): ok: \(loaded.configuration.listeners.count) listeners, "
             + "\(loaded.fileCount) routes files, "
             + "\(loaded.routeCount) routes, \(loaded.nameCount) names\n"
+    }
+
+    /// No error: the files may be for another machine.
+    private static func warningOfUser(_ configuration: Configuration, _ path: String) -> String {
+        guard let name = configuration.user else { return "" }
+        do throws(Errno) {
+            _ = try SystemUser(named: name)
+            return ""
+        } catch {
+            return "\(configuration.location(of: .user, in: path)): warning: this machine has no user "
+                + "\(name): the edge cannot start here\n"
+        }
     }
 }

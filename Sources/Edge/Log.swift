@@ -56,7 +56,6 @@ final class Log: Sendable {
     /// Goes by new settings: a file is opened anew, which is how log rotation works. On failure all stays as
     /// it was. A file that this makes belongs to `owner`: the user that the process is to become.
     func apply(_ settings: LogSettings, newFilesOwner owner: SystemUser? = nil) throws(Errno) {
-        level.withLock { $0 = settings.level }
         switch settings.destination {
         case .standardError: try replaceDescriptor(descriptor, with: try duplicateDescriptor(2))
         case .file(let path):
@@ -66,6 +65,7 @@ final class Log: Sendable {
                 try replaceDescriptor(descriptor, with: try openForAppending(path))
             }
         }
+        level.withLock { $0 = settings.level }
     }
 
     /// Adds a line of the control thread, with the time and the level in front. A text of several lines stays

@@ -33,6 +33,12 @@ package func readLink(_ path: String) throws(Errno) -> String {
     return String(decoding: bytes[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
+/// A path that means the same file in every folder.
+package func absolutePath(_ path: String) -> String {
+    guard !path.hasPrefix("/"), let folder = try? readLink("/proc/self/cwd") else { return path }
+    return folder == "/" ? "/" + path : folder + "/" + path
+}
+
 /// Reads a file to its end, whatever size it says that it has: those of /proc say 0.
 package func readToEnd(_ path: String, bytesMax: Int = 1 << 24) throws(Errno) -> [UInt8] {
     // SAFETY: the string ends in NUL for the time of the call.

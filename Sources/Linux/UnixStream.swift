@@ -50,10 +50,16 @@ package struct UnixStream: ~Copyable {
 
     /// Sends all bytes.
     package borrowing func send(_ bytes: [UInt8]) throws(Failure) {
-        do throws(Errno) {
-            try writeAll(descriptor, bytes)
-        } catch {
-            throw .system(error)
+        // Not by write(2): an end that has gone is an error here, not a signal that ends the process.
+        var sent = 0
+        while sent < bytes.count {
+            do throws(Errno) {
+                let count = try Linux.send(descriptor, bytes, from: sent)
+                if count == 0 { _ = clinux_wait_writable(descriptor, -1) }
+                sent += count
+            } catch {
+                throw .system(error)
+            }
         }
     }
 

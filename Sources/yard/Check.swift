@@ -18,9 +18,8 @@ struct Check: ParsableCommand {
         if let file { return try check(file) }
         var client = try socket.client()
         let answer = try client.ask(Request.plain("check"))
-        Output.write([
-            output.isJSON ? answer.line : Human.cleanLines(answer["summary"].text ?? "ok").trimmedLineEnd
-        ])
+        guard !output.isJSON else { return Output.write([answer.line]) }
+        Output.write(answer.warnings + [Human.cleanLines(answer["summary"].text ?? "ok").trimmedLineEnd])
     }
 
     private func check(_ file: String) throws {
@@ -52,6 +51,14 @@ struct Check: ParsableCommand {
             separator: "/")
         let search = (environmentVariable("PATH") ?? "").split(separator: ":").map(String.init)
         return ([folder] + search).map { $0 + "/switchyard" }.first(where: isExecutable)
+    }
+}
+
+extension JSONValue {
+    /// What an answer warns of: the text of its `warnings`.
+    var warnings: [String] {
+        let text = Human.cleanLines(self["warnings"].text ?? "").trimmedLineEnd
+        return text.isEmpty ? [] : [text]
     }
 }
 

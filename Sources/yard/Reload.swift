@@ -14,8 +14,7 @@ struct Reload: ParsableCommand {
     func run() throws {
         var client = try socket.client()
         let answer = try client.ask(Request.plain("reload"))
-        Output.write([
-            output.isJSON ? answer.line : "reloaded: \(Human.cleanLines(answer["summary"].text ?? ""))"
-        ])
+        guard !output.isJSON else { return Output.write([answer.line]) }
+        Output.write(answer.warnings + ["reloaded: \(Human.cleanLines(answer["summary"].text ?? ""))"])
     }
 }

@@ -3,13 +3,13 @@ import Support
 import Testing
 import YardKit
 
-/// An edge that gives recorded answers, to one connection after another.
+/// An edge that gives recorded answers, to one connection after another, so many to each.
 private final class RecordedEdge {
     let folder: TemporaryFolder
     let path: String
     private let work: Background
 
-    init(_ answers: [String: String], connections: Int = 1) throws {
+    init(_ answers: [String: String], connections: Int = 1, answersMax: Int = .max) throws {
         let folder = try TemporaryFolder()
         self.folder = folder
         path = folder.path("control.sock")
@@ -17,7 +17,9 @@ private final class RecordedEdge {
         work = Background {
             for _ in 0..<connections {
                 let client = try unsafe listener.accept()
-                while let line = try Self.readLine(client) {
+                var count = 0
+                while count < answersMax, let line = try Self.readLine(client) {
+                    count += 1
                     let request = try JSONReader.read(line)
                     try client.send(
                         answers[request["command"].text ?? ""] ?? #"{"ok":false,"error":"no"}"# + "\n")
@@ -54,6 +56,14 @@ private func runYard(_ arguments: [String], socket: String) throws -> Finished {
         let result = try edge.yard(["status"])
         #expect(result.succeeded, "\(result.everything)")
         #expect(result.output == TextFile.read(YardFixtures.path("status.expected")))
+    }
+
+    @Test func `An edge that ends between two questions is a sentence, not a signal`() throws {
+        let answers = ["top": #"{"ok":true}"#, "status": try recorded("status")]
+        let edge = try RecordedEdge(answers, answersMax: 2)
+        let result = try edge.yard(["top", "--once"])
+        #expect(result.ending == .status(2), "\(result.everything)")
+        #expect(result.errors.contains(edge.path), "\(result.everything)")
     }
 
     @Test func `For scripts an answer is passed on as it came, and a list an item a line`() throws {

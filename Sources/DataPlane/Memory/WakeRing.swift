@@ -73,24 +73,37 @@ struct WakeMemory: ~Copyable {
         var nanoseconds: UInt64
     }
 
-    private static let placeCount = 4096
+    private static let sets = 1024
+    private static let ways = 4
     /// A little less than from message to message, so that a tick that comes early is not for nothing.
     static let intervalNanoseconds: UInt64 = 900_000_000
-    private let places = Region<Place>(capacity: placeCount)
+    private let places = Region<Place>(capacity: sets * ways)
 
     /// Whether the route was asked for within the interval.
     func isRecent(_ route: UInt64, nowNanoseconds: UInt64) -> Bool {
-        let place = places[Self.place(of: route)]
-        return place.route == route && place.nanoseconds != 0
-            && nowNanoseconds < place.nanoseconds + Self.intervalNanoseconds
+        let first = Self.first(of: route)
+        for index in first..<first + Self.ways where places[index].route == route {
+            return places[index].nanoseconds != 0
+                && nowNanoseconds < places[index].nanoseconds + Self.intervalNanoseconds
+        }
+        return false
     }
 
-    /// The route was asked for.
+    /// The route was asked for. It takes the place of the one of its set that was asked for longest ago.
     func note(_ route: UInt64, nowNanoseconds: UInt64) {
-        places[Self.place(of: route)] = Place(route: route, nanoseconds: nowNanoseconds)
+        let first = Self.first(of: route)
+        var oldest = first
+        for index in first..<first + Self.ways {
+            if places[index].route == route {
+                oldest = index
+                break
+            }
+            if places[index].nanoseconds < places[oldest].nanoseconds { oldest = index }
+        }
+        places[oldest] = Place(route: route, nanoseconds: nowNanoseconds)
     }
 
-    private static func place(of route: UInt64) -> Int {
-        Int(truncatingIfNeeded: route >> 32) & (placeCount - 1)
+    private static func first(of route: UInt64) -> Int {
+        (Int(truncatingIfNeeded: route >> 32) & (sets - 1)) * ways
     }
 }

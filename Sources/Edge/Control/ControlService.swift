@@ -37,6 +37,13 @@ struct ControlService {
                     if sockets.control == nil { remark = "there is no control socket: \(wanted): \(reason)" }
                 }
             }
+        } else if let wanted = path, fileNumber(wanted) == 0 {
+            // Somebody has removed the file, and nobody finds us any more.
+            do throws(Errno) {
+                next.control = try Self.listen(at: wanted, for: configuration.user)
+            } catch {
+                remark = "the control socket's file is gone, and cannot be made anew: \(wanted): \(error)"
+            }
         }
         if configuration.metrics != metrics {
             next.metrics = nil
@@ -59,6 +66,8 @@ struct ControlService {
             removeFile()
             path = newPath
             number = newPath.map { fileNumber($0) } ?? 0
+        } else if let path, next.control != sockets.control {
+            number = fileNumber(path)
         }
         metrics = configuration.metrics
         sockets = next
@@ -101,10 +110,8 @@ extension Edge {
         do throws(ControlSocketError) {
             if let remark = try control.apply(configuration) { log.write(.info, remark) }
         } catch {
-            let place = configuration.place(of: error.directive)
-            let column = place.map { ":\($0.line):\($0.start - $0.lineStart + 1)" } ?? ""
-            throw InvalidConfiguration(
-                text: "\(path)\(column): error: \(error.directive.rawValue) \(error.text)")
+            let place = configuration.location(of: error.directive, in: path)
+            throw InvalidConfiguration(text: "\(place): error: \(error.directive.rawValue) \(error.text)")
         }
     }
 
@@ -112,10 +119,11 @@ extension Edge {
     mutating func answerReload() -> [UInt8] {
         guard !facts.now.isDraining else { return JSONWriter.failure("the edge is about to end") }
         do throws(InvalidConfiguration) {
-            let summary = try reloadOrThrow()
+            let (summary, warnings) = try reloadOrThrow()
             return JSONWriter.line { writer in
                 writer.pair("ok", true)
                 writer.pair("summary", summary)
+                writer.pair("warnings", warnings.joined(separator: "\n"))
             }
         } catch {
             log.write(.error, "reload failed, all stays as it was:\n\(error.text)")

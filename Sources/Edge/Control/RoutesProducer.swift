@@ -190,12 +190,14 @@ extension JSONWriter {
         func text(_ address: TargetAddress) -> String { RouteImage.text(of: address, in: table.image) }
         object { writer in
             if let max = options.sessionsMax { writer.pair("max", "\(max)") }
-            if let idle = options.idleMilliseconds { writer.pair("idle", "\(idle)ms") }
-            if let drain = options.drainMilliseconds { writer.pair("drain", "\(drain)ms") }
+            if let idle = options.idleMilliseconds { writer.pair("idle", Quantity.duration(UInt64(idle))) }
+            if let drain = options.drainMilliseconds {
+                writer.pair("drain", Quantity.duration(UInt64(drain)))
+            }
             switch options.check {
             case .none: break
-            case .tcp(let interval): writer.pair("check", "tcp:\(interval)ms")
-            case .hello(let interval): writer.pair("check", "hello:\(interval)ms")
+            case .tcp(let interval): writer.pair("check", "tcp:\(Quantity.duration(UInt64(interval)))")
+            case .hello(let interval): writer.pair("check", "hello:\(Quantity.duration(UInt64(interval)))")
             }
             switch options.proxyHeader {
             case .none: break

@@ -1,5 +1,5 @@
 /// Numbers, durations and sizes in source text.
-enum Quantity {
+package enum Quantity {
     /// A decimal number without sign; nil if there is another byte or it does not fit.
     static func number(_ bytes: Span<UInt8>, _ range: Range<Int>) -> UInt64? {
         guard !range.isEmpty, range.count <= 18 else { return nil }
@@ -97,7 +97,7 @@ enum Quantity {
     }
 
     /// Milliseconds in the largest unit that leaves no rest.
-    static func duration(_ milliseconds: UInt64) -> String {
+    package static func duration(_ milliseconds: UInt64) -> String {
         if milliseconds >= 3_600_000, milliseconds % 3_600_000 == 0 { return "\(milliseconds / 3_600_000)h" }
         if milliseconds >= 60_000, milliseconds % 60_000 == 0 { return "\(milliseconds / 60_000)m" }
         if milliseconds % 1_000 == 0 { return "\(milliseconds / 1_000)s" }

@@ -4,12 +4,13 @@ import Linux
 package struct ControlClient: ~Copyable {
     private let path: String
     private var stream: UnixStream
-    /// Longer than the slowest answer: a reload reads a million routes, an upgrade hands sessions over.
-    private static let timeoutMilliseconds: Int32 = 120_000
+    private let timeoutMilliseconds: Int32
 
-    /// Connects to the socket at `path`.
-    package init(path: String) throws(YardError) {
+    /// Connects to the socket at `path`. It waits for an answer longer than the slowest one takes, if not
+    /// told otherwise: a reload reads a million routes, an upgrade hands sessions over.
+    package init(path: String, timeoutMilliseconds: Int32 = 120_000) throws(YardError) {
         self.path = path
+        self.timeoutMilliseconds = timeoutMilliseconds
         do throws(Errno) {
             stream = try UnixStream(path: path)
         } catch {
@@ -43,7 +44,7 @@ package struct ControlClient: ~Copyable {
     private mutating func readAnswer() throws(YardError) -> JSONValue {
         let line: [UInt8]
         do throws(UnixStream.Failure) {
-            line = try stream.readLine(timeoutMilliseconds: Self.timeoutMilliseconds)
+            line = try stream.readLine(timeoutMilliseconds: timeoutMilliseconds)
         } catch {
             throw .talking(to: path, error)
         }

@@ -17,10 +17,15 @@ package struct TopLoop: ~Copyable {
         self.path = path
         self.choices = choices
         self.hasColours = hasColours
-        var client = try ControlClient(path: path)
+        var client = try Self.client(path)
         now = try Self.sample(&client)
         before = now
         self.client = consume client
+    }
+
+    /// Keys are not heard while it waits: not for long.
+    private static func client(_ path: String) throws(YardError) -> ControlClient {
+        try ControlClient(path: path, timeoutMilliseconds: 3000)
     }
 
     private static func sample(_ client: inout ControlClient) throws(YardError) -> TopSample {
@@ -31,7 +36,7 @@ package struct TopLoop: ~Copyable {
     private mutating func ask() {
         do throws(YardError) {
             // Taken out and put back: one that has failed is dropped, and the next turn connects anew.
-            var client = if let held = self.client.take() { held } else { try ControlClient(path: path) }
+            var client = if let held = self.client.take() { held } else { try Self.client(path) }
             let sample = try Self.sample(&client)
             self.client = consume client
             // After a restart of the edge its counters begin anew: no rates for one turn.
