@@ -62,7 +62,8 @@ install: $(if $(BUILT),,build) ## put it where Debian expects it (DESTDIR=... PR
 	    install -m 644 conf/switchyard.conf $(DESTDIR)$(ETC)/switchyard/switchyard.conf
 	test -e $(DESTDIR)$(ETC)/switchyard/routes.d/example.routes.disabled || \
 	    install -m 644 conf/routes.d/example.routes $(DESTDIR)$(ETC)/switchyard/routes.d/example.routes.disabled
-	install -m 644 README.md $(wildcard docs/from-haproxy.md) $(SHARE)/doc/switchyard
+	install -m 644 README.md $(SHARE)/doc/switchyard
+	for page in $$(find docs -type f); do install -D -m 644 $$page $(SHARE)/doc/switchyard/$$page; done
 	install -m 644 LICENSE $(SHARE)/doc/switchyard/copyright
 
 uninstall: ## remove what `make install` put there, but for the configuration
