@@ -237,6 +237,11 @@ extension Worker where Backend: ~Copyable {
         if completion.buffer != .none { backend.release(completion.buffer) }
         if completion.result > 0 {
             sessions[slot].directions[0].burstBytes += UInt32(bitPattern: completion.result)
+            guard sessions[slot].directions[0].burstBytes >= Self.discardedBytesMax else { return }
+            // No more is read, and so its end will not be seen: it counts as ended, or it would keep its
+            // place, and the target's, for as long as an idle session may last.
+            sessions[slot].directions[0].end = .passedOn
+            noteProgress(slot)
         } else if completion.result == 0 {
             // It may still wait for the answer, as any half-closed client. The target is not told: many
             // servers take that for a client that has gone.
@@ -254,9 +259,7 @@ extension Worker where Backend: ~Copyable {
         guard sessions[slot].phase == .forwarding else { return }
         guard sessions[slot].directions[1].isFinal else {
             let direction = sessions[slot].directions[0]
-            guard direction.end == .enough, !direction.isBusy, direction.pending == 0,
-                direction.burstBytes < Self.discardedBytesMax
-            else { return }
+            guard direction.end == .enough, !direction.isBusy, direction.pending == 0 else { return }
             sessions[slot].directions[0].isBusy = true
             sessions[slot].inFlight += 1
             backend.receive(sessions[slot].client, appendingTo: BufferSlice())

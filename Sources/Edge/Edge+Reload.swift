@@ -123,7 +123,7 @@ extension Edge {
     }
 
     /// A log that cannot be opened is no reason to keep the old routes; the text says so.
-    private func reopenLog(_ configuration: Configuration) -> String? {
+    func reopenLog(_ configuration: Configuration) -> String? {
         do throws(Errno) {
             try log.apply(configuration.log)
             return nil

@@ -250,11 +250,19 @@ package struct Edge: ~Copyable {
 
     // MARK: Signals and requests
 
+    /// Why nothing happens yet when somebody asks for an upgrade.
+    static let upgradeRefusal =
+        "this version cannot hand its sessions over to a new one; restart to take the new one into use"
+
     /// Does what signals say and other threads ask, until that ends the edge.
     private mutating func serve() -> Int32 {
         while true {
             switch nextSignal(waitingMilliseconds: -1) {
             case .hangUp: reload()
+            case .reopen:
+                let failure = reopenLog(current.configuration)
+                log.write(failure == nil ? .info : .warning, failure ?? "the log was opened anew")
+            case .upgrade: log.write(.error, "upgrade: \(Self.upgradeRefusal)")
             case .terminate:
                 drain()
                 return 0
@@ -287,7 +295,8 @@ package struct Edge: ~Copyable {
             worker.links.mailbox.send(.drain(nanoseconds: UInt64(milliseconds) * 1_000_000))
         }
         while !workers.allSatisfy(\.isFinished) {
-            guard let signal = nextSignal(waitingMilliseconds: 20), signal != .hangUp else { continue }
+            let signal = nextSignal(waitingMilliseconds: 20)
+            guard signal == .terminate || signal == .interrupt else { continue }
             stop("stopped while draining")
             return
         }

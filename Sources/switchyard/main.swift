@@ -17,7 +17,7 @@ let usage = """
 
     Signals: SIGHUP reloads configuration and routes; no connection is touched.
              SIGTERM stops accepting, lets sessions end (timeout drain), and exits.
-             SIGINT ends at once.
+             SIGINT ends at once. SIGUSR1 opens the log anew.
 
     """
 

@@ -272,6 +272,21 @@ extension EndToEnd {
             try port.edge.waitForAccessLine { $0["end"] == "client-reset" }
         }
 
+        @Test func aClientThatFloodsBehindItsRequestKeepsNoPlace() throws {
+            let server = try StreamListener()
+            let port = try Port(
+                routes: "a.example 127.0.0.1:1 http=all:\(server.endpoint)",
+                settings: "timeout half-close=500ms")
+            let client = try StreamSocket(to: port.endpoint)
+            try client.send("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+            let connection = try server.accept()
+            // More than is read and thrown away, so that the end behind it is never seen.
+            try client.send([UInt8](repeating: 120, count: 300 * 1024))
+            client.close()
+            try port.edge.waitForAccessLine { $0["end"] == "half-close-timeout" }
+            connection.close()
+        }
+
         @Test func aTargetThatIsDownIsABadGateway() throws {
             let port = try Port(routes: "a.example 127.0.0.1:1 http=all:127.0.0.1:1")
             let answer = try port.ask("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")

@@ -148,7 +148,7 @@ final class ControlServer: Sendable {
             return ask { edge in edge.answerDrain(target, isOn) }
         case "upgrade":
             noteAuthor(of: request, client)
-            return FixedProducer(JSONWriter.failure("upgrade is not built yet"))
+            return FixedProducer(JSONWriter.failure(Edge.upgradeRefusal))
         default:
             return FixedProducer(JSONWriter.failure("there is no command '\(request.command.prefix(40))'"))
         }
