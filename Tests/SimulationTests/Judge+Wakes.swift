@@ -10,8 +10,8 @@ extension Judge {
 
     func judgeWakes(_ actedBefore: Int) {
         let now = world.nowNanoseconds
-        // In a new table, another route may stand in the place of one that was asked for. Of what was asked for
-        // in a turn with a new table nobody can tell by which of the two that was.
+        // In a new table, another route may stand in the place of one that was asked for. Of what was asked
+        // for in a turn with a new table nobody can tell by which of the two that was.
         let hasNewTable = world.actedTable != actedBefore
         if hasNewTable { world.askedRoutes = [:] }
         for request in world.links.wakes.take() {
@@ -20,7 +20,9 @@ extension Judge {
             if !world.tables[actedBefore...].contains(where: { $0.routes[name] == .asleep }) {
                 fail("\(name) is to be woken, but sleeps in no table")
             }
-            if !hasNewTable, let last = world.askedRoutes[request.route], now - last < Self.intervalNanoseconds {
+            if !hasNewTable, let last = world.askedRoutes[request.route],
+                now - last < Self.intervalNanoseconds
+            {
                 fail("\(name) is to be woken \(now - last) ns after the last time")
             }
             if world.askedNames[name] != nil { world.mark(.askedAgain) }
