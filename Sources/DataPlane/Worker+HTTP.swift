@@ -178,15 +178,25 @@ extension Worker where Backend: ~Copyable {
             count.add(.connectFailed)
             backend.close(sessions[slot].origin, reset: false)
             sessions[slot].origin = -1
-            if target >= 0 { targets.noteFailure(target, nowNanoseconds: backend.nowNanoseconds) }
+            if target >= 0 {
+                targets.noteFailure(target, nowNanoseconds: backend.nowNanoseconds)
+                countAttempt(at: target, succeeded: false)
+            }
+            noteFailingTargets()
             leaveTarget(slot)
             answer(slot, .badGateway, .unreachable, .unreachable)
             return
         }
-        if target >= 0 { targets.noteSuccess(target) }
+        if target >= 0 {
+            targets.noteSuccess(target)
+            countAttempt(at: target, succeeded: true)
+        }
+        noteFailingTargets()
         sessions[slot].connectedMicroseconds = microseconds(since: sessions[slot].acceptedNanoseconds)
         sessions[slot].enter(.forwarding)
         noteProgress(slot)
+        countRelay(slot)
+        countBytes(slot, 0, UInt64(UInt32(bitPattern: completion.result)))
         let spent = sessions[slot].directions[0].noteSent(UInt32(bitPattern: completion.result))
         if spent != .none { backend.release(spent) }
         pump(slot, .client)
