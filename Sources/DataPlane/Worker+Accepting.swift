@@ -66,6 +66,7 @@ extension Worker where Backend: ~Copyable {
         guard nowNanoseconds >= acceptRetryNanoseconds else { return }
         // Whether or not there are slots: a time that is over must not keep the loop awake.
         acceptRetryNanoseconds = 0
+        guard !isHandingOver else { return }
         guard sessions.freeCount * 10 >= sessions.capacity else { return }
         isAccepting = true
         backend.setAccepting(true)

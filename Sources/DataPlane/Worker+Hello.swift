@@ -12,7 +12,11 @@ extension Worker where Backend: ~Copyable {
         }
         sessions[slot].directions[0].buffer = completion.buffer
         sessions[slot].directions[0].pending += UInt32(bitPattern: completion.result)
+        parseHello(slot)
+    }
 
+    /// Looks at what has come of a hello so far.
+    mutating func parseHello(_ slot: Int) {
         let limits = HelloLimits(bytesMax: UInt32(truncatingIfNeeded: settings.helloBytesMax))
         let outcome = sessions[slot].parser.advance(
             backend.bytes(sessions[slot].directions[0].slice), limits: limits, into: &hello)
@@ -30,7 +34,7 @@ extension Worker where Backend: ~Copyable {
         }
     }
 
-    private mutating func receiveMore(_ slot: Int) {
+    mutating func receiveMore(_ slot: Int) {
         sessions[slot].inFlight += 1
         backend.receive(sessions[slot].client, appendingTo: sessions[slot].directions[0].slice)
     }

@@ -23,6 +23,7 @@ extension Worker where Backend: ~Copyable {
         case .connecting: connected(slot, completion)
         case .refusing: steppedRefusal(slot, completion)
         case .closing: joinClosing(slot, completion)
+        case .handingOver: joinHandOver(slot, completion)
         case .free, .parked: broken("nothing is in flight in this phase")
         }
     }
@@ -215,7 +216,7 @@ extension Worker where Backend: ~Copyable {
 
     /// A side has ended in order (0), or failed. An end that follows a reset is a reset.
     @inline(never)
-    private mutating func sourceEnded(_ slot: Int, _ source: Side, _ result: Int32) {
+    mutating func sourceEnded(_ slot: Int, _ source: Side, _ result: Int32) {
         if result < 0 { sessions[slot].broken.insert(Sides(source)) }
         let isReset = sessions[slot].broken.contains(Sides(source))
         sessions[slot].directions[Int(source.rawValue)].noteEnd(isReset: isReset)
@@ -225,7 +226,7 @@ extension Worker where Backend: ~Copyable {
     /// The side that a direction leads to takes no more. What it still has to say is read; then its end is
     /// passed on, as a reset.
     @inline(never)
-    private mutating func sinkFailed(_ slot: Int, _ source: Side) {
+    mutating func sinkFailed(_ slot: Int, _ source: Side) {
         let index = Int(source.rawValue)
         releaseBytes(slot, source)
         sessions[slot].directions[index].end = .dropped
@@ -239,7 +240,7 @@ extension Worker where Backend: ~Copyable {
         if sessions[slot].directions[1 - index].end == .ended {
             sessions[slot].directions[1 - index].end = .broken
         }
-        pump(slot, source.other)
+        if sessions[slot].phase == .relaying { pump(slot, source.other) }
     }
 
     /// Passes an end on: the last byte was sent.
@@ -265,6 +266,10 @@ extension Worker where Backend: ~Copyable {
     /// session gets the time of a half-closed one to deliver what it has, or less if its deadline is closer.
     @inline(never)
     private mutating func faulted(_ slot: Int, _ side: Side) {
+        if sessions[slot].phase == .handingOver || isHandingOver {
+            faultedStandingStill(slot, side)
+            return
+        }
         guard sessions[slot].phase == .relaying else {
             // Parked or connecting: the client has gone, and nobody waits for the answer.
             if sessions[slot].phase == .parked, side == .client { end(slot, .clientReset) }

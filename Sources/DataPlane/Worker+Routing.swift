@@ -112,34 +112,44 @@ extension Worker where Backend: ~Copyable {
             connectFailed(slot)
             return
         }
-        if sessions[slot].target >= 0 { targets.noteSuccess(Int(sessions[slot].target)) }
-        sessions[slot].connectedMicroseconds = microseconds(since: sessions[slot].acceptedNanoseconds)
+        noteConnected(slot, sentCount: UInt32(bitPattern: completion.result))
         sessions[slot].enter(.relaying)
-        noteProgress(slot)
-        let spent = sessions[slot].directions[0].noteSent(UInt32(bitPattern: completion.result))
-        if spent != .none { backend.release(spent) }
         pump(slot, .client)
         pump(slot, .origin)
+    }
+
+    /// There is a connection, over which the first bytes were sent.
+    @inline(always)
+    mutating func noteConnected(_ slot: Int, sentCount: UInt32) {
+        if sessions[slot].target >= 0 { targets.noteSuccess(Int(sessions[slot].target)) }
+        sessions[slot].connectedMicroseconds = microseconds(since: sessions[slot].acceptedNanoseconds)
+        noteProgress(slot)
+        let spent = sessions[slot].directions[0].noteSent(sentCount)
+        if spent != .none { backend.release(spent) }
     }
 
     /// The target refused, or did not answer in time: the hello goes to the next one, unseen by the client.
     @inline(never)
     private mutating func connectFailed(_ slot: Int) {
-        count.add(.connectFailed)
-        backend.close(sessions[slot].origin, reset: false)
-        sessions[slot].origin = -1
-        if sessions[slot].target >= 0 {
-            let target = Int(sessions[slot].target)
-            targets.noteFailure(target, nowNanoseconds: backend.nowNanoseconds)
-            targets.end(target)
-            sessions[slot].target = -1
-        }
+        dropOrigin(slot, isFailure: true)
         guard sessions[slot].tableEpoch == tableEpoch else {
             // There is a new table since: the places that were tried mean nothing in it.
             route(slot)
             return
         }
         connect(slot, RouteImage.route(findRoute(slot).routeIndex, in: table.image))
+    }
+
+    /// Closes the socket of an attempt that came to nothing; by the target's fault, or not.
+    mutating func dropOrigin(_ slot: Int, isFailure: Bool) {
+        if isFailure { count.add(.connectFailed) }
+        backend.close(sessions[slot].origin, reset: false)
+        sessions[slot].origin = -1
+        guard sessions[slot].target >= 0 else { return }
+        let target = Int(sessions[slot].target)
+        if isFailure { targets.noteFailure(target, nowNanoseconds: backend.nowNanoseconds) }
+        targets.end(target)
+        sessions[slot].target = -1
     }
 
     /// xorshift64*: cheap, and good enough to spread sessions over targets.

@@ -41,6 +41,7 @@ extension Edge {
             for listener in closed {
                 guard let index = listenerIndexes[listener.endpoint] else { continue }
                 worker.links.mailbox.send(.removeListener(index: index))
+                listenerDescriptors[listener.endpoint] = nil
             }
             numbers.append(worker.links.mailbox.send(.table(next.table)))
         }
@@ -80,7 +81,7 @@ extension Edge {
         log.write(.warning, "changed, and in force from the next start on: \(fixed.joined(separator: ", "))")
     }
 
-    private func reopenLog(_ configuration: Configuration) {
+    func reopenLog(_ configuration: Configuration) {
         do throws(Errno) {
             try log.apply(configuration.log)
         } catch {
@@ -137,6 +138,7 @@ extension Edge {
             let endpoint = listener.listener.endpoint
             let index = listenerIndexes[endpoint] ?? UInt32(listenerIndexes.count)
             listenerIndexes[endpoint] = index
+            listenerDescriptors[endpoint] = listener.descriptors
             for (worker, descriptor) in zip(workers, listener.descriptors) {
                 worker.links.mailbox.send(
                     .addListener(

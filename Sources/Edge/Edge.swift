@@ -19,6 +19,15 @@ package struct Edge: ~Copyable {
     /// The listeners' numbers in the workers, by address. A number stays its address's when the listener is
     /// closed: sessions that came in there are logged with it at their end.
     var listenerIndexes: [IPEndpoint: UInt32] = [:]
+    /// The sockets of those that are open, one for each worker: the workers own them, and an upgrade gives
+    /// them on.
+    var listenerDescriptors: [IPEndpoint: [Int32]] = [:]
+    /// What an upgrade starts.
+    let program: Program
+    /// From whom this process takes over; nil: it was started by itself.
+    let predecessor: Predecessor?
+    /// Whether another process serves in the place of this one.
+    var isReplaced = false
     private let sources: SourceCounters
     private let parkedSources: SourceCounters
     let signals: SignalReader
@@ -29,13 +38,41 @@ package struct Edge: ~Copyable {
     var reloads = 0
     var failedReloads = 0
 
-    /// Checks the configuration and binds every port; nothing is served yet.
-    package init(configurationPath: String) throws(InvalidConfiguration) {
+    /// Serves by a configuration until there is an end of it; the exit status. A process that was started to
+    /// take over from another one, and cannot, tells that one why, and nobody else.
+    package static func serve(_ configurationPath: String) throws(InvalidConfiguration) -> Int32 {
+        let predecessor = Predecessor.find()
+        do throws(InvalidConfiguration) {
+            var edge = try Edge(configurationPath: configurationPath, predecessor: predecessor)
+            return try edge.run()
+        } catch {
+            guard let predecessor, !predecessor.isDone else { throw error }
+            predecessor.refuse(error.text)
+            return 1
+        }
+    }
+
+    /// Checks the configuration; nothing is served yet.
+    private init(configurationPath: String, predecessor: Predecessor?) throws(InvalidConfiguration) {
         ignoreBrokenPipeSignal()
+        let program = try Self.naming("its own program", of: configurationPath) { () throws(Errno) in
+            try Program(arguments: CommandLine.arguments)
+        }
         let seed = HashSeed(first: randomBits(), second: randomBits())
         let loaded = try LoadedConfiguration.load(configurationPath, seed: seed)
         let descriptors = (try? raiseDescriptorLimit()) ?? 1024
-        let limits = Limits(loaded.configuration, processors: processorCount(), descriptorsMax: descriptors)
+        var sized = loaded.configuration
+        if let predecessor {
+            do throws(UpgradeFailure) {
+                try predecessor.introduce()
+            } catch {
+                throw InvalidConfiguration(text: error.text)
+            }
+            // The sessions of a worker go to one worker.
+            sized.workers = .exactly(predecessor.ways.count)
+        }
+        var limits = Limits(sized, processors: processorCount(), descriptorsMax: descriptors)
+        if let predecessor { limits.pipesPerWorker = max(limits.pipesPerWorker, predecessor.pipesPerWorker) }
         let log = try Self.naming("the log", of: configurationPath) { () throws(Errno) in
             let log = try Log()
             try log.apply(loaded.configuration.log)
@@ -49,7 +86,7 @@ package struct Edge: ~Copyable {
         }
         self.init(
             path: configurationPath, log: log, seed: seed, current: loaded, limits: limits, signals: signals,
-            inbox: inbox)
+            inbox: inbox, program: program, predecessor: predecessor)
     }
 
     /// Does a part of the start; a failure says which.
@@ -65,7 +102,7 @@ package struct Edge: ~Copyable {
 
     private init(
         path: String, log: Log, seed: HashSeed, current: LoadedConfiguration, limits: Limits,
-        signals: consuming SignalReader, inbox: EdgeInbox
+        signals: consuming SignalReader, inbox: EdgeInbox, program: Program, predecessor: Predecessor?
     ) {
         self.path = path
         self.log = log
@@ -74,6 +111,8 @@ package struct Edge: ~Copyable {
         self.limits = limits
         self.signals = signals
         self.inbox = inbox
+        self.program = program
+        self.predecessor = predecessor
         let sessionsMax = limits.sessionsPerWorker * limits.workers
         sources = SourceCounters(connectionsMax: sessionsMax, keys: (randomBits(), randomBits()))
         // Not by `limit parked` alone, which may ask for more than there can be sessions.
@@ -83,17 +122,18 @@ package struct Edge: ~Copyable {
     }
 
     /// Serves until a signal says to end; the exit status.
-    package mutating func run() throws(InvalidConfiguration) -> Int32 {
-        let opened = try openListeners(current.configuration.listeners)
+    private mutating func run() throws(InvalidConfiguration) -> Int32 {
+        let opened =
+            if let predecessor {
+                try inheritListeners(predecessor)
+            } else {
+                try openListeners(current.configuration.listeners)
+            }
         // Of the start: a reload does not move it.
         let pidfile = current.configuration.pidfilePath
-        if let pidfile {
-            try Self.naming("pidfile \(pidfile)", of: path) { () throws(Errno) in
-                try writeFileAtomically(pidfile, Array("\(processIdentifier())\n".utf8))
-            }
-        }
+        if let pidfile, predecessor == nil { try writePidfile(pidfile) }
         // A start that fails leaves no file that names a process which is not there.
-        defer { if let pidfile { removeFile(pidfile) } }
+        defer { if let pidfile, !isReplaced, predecessor?.isDone ?? true { removeFile(pidfile) } }
 
         // Before the first thread is started: "no new privileges" is a property of each (prctl(2)).
         if let user = current.configuration.user {
@@ -112,13 +152,24 @@ package struct Edge: ~Copyable {
         } catch {
             throw InvalidConfiguration(text: "\(path): error: the edge cannot start: a thread: \(error)")
         }
+        if let predecessor {
+            try takeOver(from: predecessor)
+            noteTakenOver(predecessor, pidfile)
+        }
         announce(inputOutput)
         give(opened)
+        if let predecessor { closeLeftListeners(predecessor) }
 
         defer { log.flush() }
         guard waitForWorkers(workers.map(\.links.mailbox.sentCountNow)) else { return 1 }
         log.write(.info, "ready \(summary(of: current))")
         return serve()
+    }
+
+    func writePidfile(_ pidfile: String) throws(InvalidConfiguration) {
+        try Self.naming("pidfile \(pidfile)", of: path) { () throws(Errno) in
+            try writeFileAtomically(pidfile, Array("\(processIdentifier())\n".utf8))
+        }
     }
 
     private func announce(_ inputOutput: InputOutput) {
@@ -197,6 +248,8 @@ package struct Edge: ~Copyable {
         while true {
             switch nextSignal(waitingMilliseconds: -1) {
             case .hangUp: reload()
+            case .reopen: reopenLog(current.configuration)
+            case .upgrade: _ = upgrade()
             case .terminate:
                 drain()
                 return 0
@@ -225,7 +278,9 @@ package struct Edge: ~Copyable {
             worker.links.mailbox.send(.drain(nanoseconds: UInt64(milliseconds) * 1_000_000))
         }
         while !workers.allSatisfy(\.isFinished) {
-            guard let signal = nextSignal(waitingMilliseconds: 20), signal != .hangUp else { continue }
+            guard let signal = nextSignal(waitingMilliseconds: 20),
+                signal == .terminate || signal == .interrupt
+            else { continue }
             stop("stopped while draining")
             return
         }

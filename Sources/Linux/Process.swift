@@ -38,12 +38,19 @@ package enum Signal: CaseIterable, Sendable {
     case terminate
     /// SIGINT: exit.
     case interrupt
+    /// SIGUSR1: open the log anew.
+    case reopen
+    /// SIGUSR2: give everything to a new binary.
+    case upgrade
 
-    var number: Int32 {
+    /// As in signal(7).
+    package var number: Int32 {
         switch self {
         case .hangUp: SIGHUP
         case .terminate: SIGTERM
         case .interrupt: SIGINT
+        case .reopen: SIGUSR1
+        case .upgrade: SIGUSR2
         }
     }
 }

@@ -43,7 +43,7 @@ import Testing
         for phase in Phase.allCases {
             #expect(phase.allows(.closing) == (phase != .free && phase != .closing))
             #expect(phase.allows(.free) == (phase == .closing))
-            #expect(phase.allows(.hello) == (phase == .free))
+            #expect(phase.allows(.hello) == (phase == .free || phase == .handingOver))
             #expect(
                 phase.allows(phase) == (phase == .connecting), "only a target is followed by the next one")
         }

@@ -63,7 +63,7 @@ package struct SimulatedWorker: ~Copyable {
 package struct SimulatedSession: Sendable {
     /// What the session is doing, by the deadline that it has.
     package enum Activity: UInt8, Sendable {
-        case hello, parked, connecting, relaying, refusing, closing
+        case hello, parked, connecting, relaying, refusing, closing, handingOver
     }
 
     /// What it is doing.
@@ -83,6 +83,7 @@ package struct SimulatedSession: Sendable {
             case .relaying: .relaying
             case .refusing: .refusing
             case .closing: .closing
+            case .handingOver: .handingOver
             }
         self.clientConnection = clientConnection
         var digest = SimulatedRandom.mix(UInt64(activity.rawValue) ^ UInt64(session.generation) << 8)
@@ -97,7 +98,7 @@ package struct SimulatedSession: Sendable {
                 digest = SimulatedRandom.mix(
                     digest ^ UInt64(direction.pending) << 8 ^ UInt64(direction.end.rawValue))
             }
-        case .free, .hello, .parked, .refusing, .closing: break
+        case .free, .hello, .parked, .refusing, .closing, .handingOver: break
         }
         progress = digest
     }

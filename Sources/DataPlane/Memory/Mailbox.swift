@@ -16,6 +16,16 @@ package enum WorkerMessage: Sendable {
     case drain(nanoseconds: UInt64)
     /// Ends all sessions, and itself.
     case stop
+    /// Lets all sessions stand still and sends them to another process, which may or may not get them.
+    case handOver(HandOverChannel)
+    /// That process has them: forgets them, and ends when those that are being refused have ended.
+    case giveUpSessions
+    /// Takes sessions of another process, which stand still until they may go on.
+    case adopt(HandOverChannel)
+    /// Sessions that stand still go on: those taken, or those of a hand-over that came to nothing.
+    case resumeSessions
+    /// What a listener was bound to that another process has closed, for sessions that came in there.
+    case nameListener(index: UInt32, label: SocketAddress)
 }
 
 /// The way from the control thread to one worker: a list under a lock, and an event descriptor that wakes the

@@ -18,19 +18,26 @@ package enum Phase: UInt8, BitwiseCopyable, CaseIterable {
     case refusing
     /// Waits for the operations in flight, then closes. → free
     case closing
+    /// Stands still while the worker's sessions are handed over to another process, or when it has come from
+    /// one; ``Session/resumes`` says where it goes on. → hello, connecting, relaying, closing
+    case handingOver
 
     /// Whether a session may go from here to there.
     package func allows(_ next: Phase) -> Bool {
         switch self {
-        case .free: next == .hello
-        case .hello: next == .parked || next == .connecting || next == .refusing || next == .closing
+        case .free: next == .hello || next == .handingOver
+        case .hello:
+            next == .parked || next == .connecting || next == .refusing || next == .closing
+                || next == .handingOver
         case .parked: next == .connecting || next == .refusing || next == .closing
         case .connecting:
             next == .connecting || next == .parked || next == .relaying || next == .refusing
-                || next == .closing
-        case .relaying: next == .closing
+                || next == .closing || next == .handingOver
+        case .relaying: next == .closing || next == .handingOver
         case .refusing: next == .closing
         case .closing: next == .free
+        case .handingOver:
+            next == .hello || next == .connecting || next == .relaying || next == .closing
         }
     }
 }
@@ -138,6 +145,9 @@ package struct Session: BitwiseCopyable {
     /// Operations in flight, over both sockets.
     package var inFlight: UInt8 = 0
     package var phase: Phase = .free
+    /// While ``phase`` is `handingOver`: hello; connecting, with its hello whole and no target; parked, as
+    /// before, with a deadline to keep; or relaying.
+    package var resumes: Phase = .free
     package var ending: Ending = .none
     /// How the name was matched; none before, and when no route knows it.
     package var match: RouteMatch.Kind = .none

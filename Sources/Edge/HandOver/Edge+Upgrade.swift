@@ -1,0 +1,197 @@
+import DataPlane
+import Linux
+import Routes
+
+/// The old process's part of an upgrade. Whatever fails before the new one has said `committed`: it is ended,
+/// and all goes on here as if nothing had happened.
+extension Edge {
+    /// For the new process to start, and to read its configuration. No session waits meanwhile.
+    private static var startNanoseconds: UInt64 { 15_000_000_000 }
+    /// For the sessions to go over. They stand still meanwhile.
+    private static var transferNanoseconds: UInt64 { 5_000_000_000 }
+    /// The variable that names the descriptor of the conversation.
+    static var upgradeVariable: String { "SWITCHYARD_UPGRADE" }
+
+    /// SIGUSR2: gives the listeners and all sessions to a new process of the program's file. Returns its
+    /// number; then this process has only to end.
+    mutating func upgrade() -> Result<Int32, UpgradeFailure> {
+        do throws(UpgradeFailure) {
+            let identifier = try handOver()
+            exitStatus = 0
+            return .success(identifier)
+        } catch {
+            log.write(.error, "upgrade failed, all stays as it was: \(error.text)")
+            return .failure(error)
+        }
+    }
+
+    private mutating func handOver() throws(UpgradeFailure) -> Int32 {
+        guard processIdentifier() != 1 else {
+            throw UpgradeFailure("this is the container's first process, with which the container would end")
+        }
+        guard workers.allSatisfy({ !$0.isFinished }) else {
+            throw UpgradeFailure("a worker has ended")
+        }
+        let (ours, theirs) = try Self.pair()
+        let child: Child
+        do throws(Errno) {
+            child = Child(identifier: try program.start(passing: theirs, variable: Self.upgradeVariable))
+        } catch {
+            throw UpgradeFailure("\(program.path) cannot be started: \(error)")
+        }
+        let link = UpgradeLink(ours, other: "the new process")
+        do throws(UpgradeFailure) {
+            try converse(link, child)
+            return child.identifier
+        } catch {
+            let ending = Self.ending(of: child)
+            child.end()
+            throw ending.map { UpgradeFailure("\(error.text) (it \($0))") } ?? error
+        }
+    }
+
+    private static func pair() throws(UpgradeFailure) -> (PacketSocket, PacketSocket) {
+        do throws(Errno) {
+            return try PacketSocket.pair()
+        } catch {
+            throw UpgradeFailure("no socket for it: \(error)")
+        }
+    }
+
+    /// How a process has ended that may be about to.
+    private static func ending(of child: Child) -> String? {
+        for _ in 0..<20 {
+            if let ending = child.ending { return ending }
+            sleepMicroseconds(1000)
+        }
+        return nil
+    }
+
+    // MARK: The conversation
+
+    private mutating func converse(_ link: UpgradeLink, _ child: Child) throws(UpgradeFailure) {
+        let startDeadline = monotonicNanoseconds() + Self.startNanoseconds
+        guard case .hello(let version) = try expect(link, until: startDeadline) else {
+            throw UpgradeFailure("the new process does not say hello")
+        }
+        guard version == HandOverRecord.version else {
+            throw UpgradeFailure(
+                "the new process speaks version \(version) of the hand-over, and this one "
+                    + "version \(HandOverRecord.version)")
+        }
+        let ways = try sendListeners(link, until: startDeadline)
+        guard case .prepared = try expect(link, until: startDeadline) else {
+            throw UpgradeFailure("the new process does not prepare")
+        }
+
+        let start = monotonicNanoseconds()
+        let deadline = start + Self.transferNanoseconds
+        let channels = ways.map { HandOverChannel($0, deadlineNanoseconds: deadline) }
+        for (worker, channel) in zip(workers, channels) { worker.links.mailbox.send(.handOver(channel)) }
+        do throws(UpgradeFailure) {
+            let count = try transfer(link, channels, until: deadline)
+            conclude(child, sessions: count, nanoseconds: monotonicNanoseconds() - start)
+        } catch {
+            // It must have no session any more when they go on here.
+            child.end()
+            waitForWorkers(workers.map { $0.links.mailbox.send(.resumeSessions) })
+            throw error
+        }
+    }
+
+    /// The next message, when it is no refusal.
+    private func expect(_ link: UpgradeLink, until deadline: UInt64) throws(UpgradeFailure) -> UpgradeMessage {
+        guard let (message, descriptors) = try link.receive(deadlineNanoseconds: deadline) else {
+            throw UpgradeFailure("the new process has gone")
+        }
+        for descriptor in descriptors { closeDescriptor(descriptor) }
+        if case .refused(let text) = message { throw UpgradeFailure("the new process cannot take over:\n\(text)") }
+        return message
+    }
+
+    /// Sends what the new process needs before it can start workers; returns our ends of their ways.
+    private func sendListeners(
+        _ link: UpgradeLink, until deadline: UInt64
+    ) throws(UpgradeFailure) -> [PacketSocket] {
+        var ways: [PacketSocket] = []
+        for number in workers.indices {
+            let (ours, theirs) = try Self.pair()
+            try link.send(
+                .worker(number: UInt32(number)), descriptor: theirs.descriptor, deadlineNanoseconds: deadline)
+            ways.append(ours)
+        }
+        for (endpoint, index) in listenerIndexes {
+            guard let descriptors = listenerDescriptors[endpoint] else {
+                try link.send(
+                    .closedListener(index: index, endpoint: endpoint), deadlineNanoseconds: deadline)
+                continue
+            }
+            for (number, descriptor) in descriptors.enumerated() {
+                try link.send(
+                    .listener(index: index, worker: UInt32(number), endpoint: endpoint),
+                    descriptor: descriptor, deadlineNanoseconds: deadline)
+            }
+        }
+        try link.send(
+            .begin(workers: UInt32(workers.count), pipesPerWorker: UInt32(limits.pipesPerWorker)),
+            deadlineNanoseconds: deadline)
+        return ways
+    }
+
+    /// Waits until the workers have sent their sessions and the new process has them, and asks it to go on.
+    /// Returns how many there are.
+    private func transfer(
+        _ link: UpgradeLink, _ channels: [HandOverChannel], until deadline: UInt64
+    ) throws(UpgradeFailure) -> Int {
+        var count = 0
+        for channel in channels {
+            while channel.outcome == nil {
+                guard monotonicNanoseconds() < deadline else {
+                    throw UpgradeFailure("the sessions do not come to a stand in time")
+                }
+                // Nothing is expected now but a refusal, or the end of the other process.
+                if link.socket.hasPacket(waitingMilliseconds: 1) { _ = try expect(link, until: deadline) }
+            }
+            switch channel.outcome {
+            case .done(let sessions): count += sessions
+            case .failed(let text): throw try refusal(link, until: deadline) ?? UpgradeFailure(text)
+            case nil: break
+            }
+        }
+        guard case .adopted(let adopted) = try expect(link, until: deadline), adopted == count else {
+            throw UpgradeFailure("the new process does not have all \(count) sessions")
+        }
+        try link.send(.commit, deadlineNanoseconds: deadline)
+        guard case .committed = try expect(link, until: deadline) else {
+            throw UpgradeFailure("the new process does not commit")
+        }
+        return count
+    }
+
+    /// Why the new process reads no more, if it says so: better than that a worker could not write.
+    private func refusal(_ link: UpgradeLink, until deadline: UInt64) throws(UpgradeFailure) -> UpgradeFailure? {
+        guard link.socket.hasPacket(waitingMilliseconds: 100) else { return nil }
+        _ = try expect(link, until: deadline)
+        return nil
+    }
+
+    // MARK: The end of this process
+
+    /// The new process goes on with everything: tells whom it concerns, and ends what is left here.
+    private mutating func conclude(_ child: Child, sessions: Int, nanoseconds: UInt64) {
+        isReplaced = true
+        for worker in workers { worker.links.mailbox.send(.giveUpSessions) }
+        ServiceManager().tell(.mainProcess(child.identifier))
+        log.write(
+            .info,
+            "upgrade: pid \(child.identifier) takes over sessions=\(sessions) "
+                + "listeners=\(listenerDescriptors.count) in \(nanoseconds / 1_000_000)ms")
+        // Those that are being refused have their time still.
+        let deadline = monotonicNanoseconds() + 10_000_000_000
+        while !workers.allSatisfy(\.isFinished), monotonicNanoseconds() < deadline {
+            guard let signal = signals.next(waitingMilliseconds: 10, or: inbox.event) else { continue }
+            // Meant for the service, which is the other process by now.
+            send(signal, to: child.identifier)
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import CLinux
+
+/// The program that this process runs, as somebody would start it again: by a name, so that a file that was
+/// put in its place is the one that is started.
+package struct Program: Sendable {
+    /// An absolute path.
+    package let path: String
+    /// All of them, the name that it was started by first.
+    package let arguments: [String]
+
+    /// The descriptor under which a program that this one starts finds the socket that was passed.
+    package static let passedDescriptor: Int32 = 3
+
+    /// Looks where the program is; for the start of the process, before its file can be replaced. The name
+    /// that it was started by counts if it leads to the file that runs: it may be a link that an operator
+    /// turns to another version. Else, as for a name that was looked up in PATH, it is that file itself.
+    package init(arguments: [String]) throws(Errno) {
+        self.arguments = arguments
+        let running = "/proc/self/exe"
+        var named = arguments.first ?? ""
+        if named.contains("/"), !named.hasPrefix("/") { named = try Self.workingDirectory() + "/" + named }
+        // SAFETY: both strings end in NUL for the time of the call.
+        if named.hasPrefix("/"), unsafe clinux_is_same_file(named, running) == 1 {
+            path = named
+            return
+        }
+        var count = 0
+        // SAFETY: readlink fills at most the capacity, and says how much.
+        let target = unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, filled in
+            unsafe buffer.withMemoryRebound(to: CChar.self) {
+                unsafe count = clinux_read_link(running, $0.baseAddress, 4096)
+            }
+            filled = max(0, count)
+        }
+        try check(count)
+        path = String(decoding: target, as: UTF8.self)
+    }
+
+    private static func workingDirectory() throws(Errno) -> String {
+        var result: Int32 = 0
+        // SAFETY: getcwd writes at most the capacity, with a NUL at the end.
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 4096) { buffer, filled in
+            unsafe buffer.withMemoryRebound(to: CChar.self) {
+                unsafe result = clinux_working_directory($0.baseAddress, 4096)
+            }
+            filled = result == 0 ? unsafe buffer.firstIndex(of: 0) ?? 0 : 0
+        }
+        try check(result)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Starts it anew as another process with the same arguments, directory and standard descriptors, and
+    /// with `socket` as ``passedDescriptor``, which the variable names. Returns the process's number.
+    package func start(passing socket: PacketSocket, variable: String) throws(Errno) -> Int32 {
+        let left = ServiceManager.variablesOfThisProcess + [variable]
+        var environment = Self.environment.filter { line in !left.contains { line.hasPrefix("\($0)=") } }
+        environment.append("\(variable)=\(Self.passedDescriptor)")
+        let result = unsafe Self.withPointers(arguments) { arguments in
+            unsafe Self.withPointers(environment) { environment in
+                unsafe clinux_spawn(path, arguments, environment, socket.descriptor)
+            }
+        }
+        return try check(result)
+    }
+
+    private static var environment: [String] {
+        var lines: [String] = []
+        // SAFETY: the environment ends in NULL, and nobody changes it.
+        guard var entry = unsafe clinux_environment() else { return [] }
+        while let text = unsafe entry.pointee {
+            unsafe lines.append(String(cString: text))
+            unsafe entry += 1
+        }
+        return lines
+    }
+
+    private static func withPointers(
+        _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Int32
+    ) -> Int32 {
+        // SAFETY: each copy is freed after the call, and the list ends in NULL.
+        var pointers = unsafe strings.map { unsafe strdup($0) }
+        unsafe pointers.append(nil)
+        defer { for unsafe pointer in unsafe pointers { unsafe free(pointer) } }
+        return unsafe pointers.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
+    }
+}
+
+/// A process that this one has started.
+package struct Child: Sendable {
+    /// Its number, which is its own until ``ending`` has told its end.
+    package let identifier: Int32
+
+    /// A child by its number.
+    package init(identifier: Int32) { self.identifier = identifier }
+
+    /// How it has ended, in words; nil: it runs. To be asked no more once it has told.
+    package var ending: String? {
+        let status = clinux_reap(identifier)
+        guard status != -EAGAIN else { return nil }
+        return status >= 256 ? "was ended by signal \(status - 256)" : "exited with status \(max(0, status))"
+    }
+
+    /// Ends it at once, and waits until it has.
+    package func end() {
+        _ = clinux_kill(identifier, SIGKILL)
+        while ending == nil { sleepMicroseconds(200) }
+    }
+}
+
+/// Sends a signal to a process.
+package func send(_ signal: Signal, to process: Int32) { _ = clinux_kill(process, signal.number) }
