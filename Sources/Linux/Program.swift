@@ -86,24 +86,28 @@ package struct Program: Sendable {
 }
 
 /// A process that this one has started.
-package struct Child: Sendable {
-    /// Its number, which is its own until ``ending`` has told its end.
+package struct Child: ~Copyable {
+    /// Its number, which is its own until its end was told.
     package let identifier: Int32
+    private var end: String?
 
     /// A child by its number.
     package init(identifier: Int32) { self.identifier = identifier }
 
-    /// How it has ended, in words; nil: it runs. To be asked no more once it has told.
-    package var ending: String? {
+    /// How it has ended, in words; nil: it runs.
+    package mutating func ending() -> String? {
+        guard end == nil else { return end }
         let status = clinux_reap(identifier)
         guard status != -EAGAIN else { return nil }
-        return status >= 256 ? "was ended by signal \(status - 256)" : "exited with status \(max(0, status))"
+        end = status >= 256 ? "was ended by signal \(status - 256)" : "exited with status \(max(0, status))"
+        return end
     }
 
     /// Ends it at once, and waits until it has.
-    package func end() {
+    package mutating func terminate() {
+        guard ending() == nil else { return }
         _ = clinux_kill(identifier, SIGKILL)
-        while ending == nil { sleepMicroseconds(200) }
+        while ending() == nil { sleepMicroseconds(200) }
     }
 }
 

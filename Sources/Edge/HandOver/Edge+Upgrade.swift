@@ -33,7 +33,7 @@ extension Edge {
             throw UpgradeFailure("a worker has ended")
         }
         let (ours, theirs) = try Self.pair()
-        let child: Child
+        var child: Child
         do throws(Errno) {
             child = Child(identifier: try program.start(passing: theirs, variable: Self.upgradeVariable))
         } catch {
@@ -41,12 +41,11 @@ extension Edge {
         }
         let link = UpgradeLink(ours, other: "the new process")
         do throws(UpgradeFailure) {
-            try converse(link, child)
+            try converse(link, &child)
             return child.identifier
         } catch {
-            let ending = Self.ending(of: child)
-            child.end()
-            throw ending.map { UpgradeFailure("\(error.text) (it \($0))") } ?? error
+            child.terminate()
+            throw error
         }
     }
 
@@ -59,9 +58,9 @@ extension Edge {
     }
 
     /// How a process has ended that may be about to.
-    private static func ending(of child: Child) -> String? {
-        for _ in 0..<20 {
-            if let ending = child.ending { return ending }
+    private static func ending(of child: inout Child) -> String? {
+        for _ in 0..<50 {
+            if let ending = child.ending() { return ending }
             sleepMicroseconds(1000)
         }
         return nil
@@ -69,9 +68,9 @@ extension Edge {
 
     // MARK: The conversation
 
-    private mutating func converse(_ link: UpgradeLink, _ child: Child) throws(UpgradeFailure) {
+    private mutating func converse(_ link: UpgradeLink, _ child: inout Child) throws(UpgradeFailure) {
         let startDeadline = monotonicNanoseconds() + Self.startNanoseconds
-        guard case .hello(let version) = try expect(link, until: startDeadline) else {
+        guard case .hello(let version) = try expect(link, &child, until: startDeadline) else {
             throw UpgradeFailure("the new process does not say hello")
         }
         guard version == HandOverRecord.version else {
@@ -80,7 +79,7 @@ extension Edge {
                     + "version \(HandOverRecord.version)")
         }
         let ways = try sendListeners(link, until: startDeadline)
-        guard case .prepared = try expect(link, until: startDeadline) else {
+        guard case .prepared = try expect(link, &child, until: startDeadline) else {
             throw UpgradeFailure("the new process does not prepare")
         }
 
@@ -89,20 +88,22 @@ extension Edge {
         let channels = ways.map { HandOverChannel($0, deadlineNanoseconds: deadline) }
         for (worker, channel) in zip(workers, channels) { worker.links.mailbox.send(.handOver(channel)) }
         do throws(UpgradeFailure) {
-            let count = try transfer(link, channels, until: deadline)
-            conclude(child, sessions: count, nanoseconds: monotonicNanoseconds() - start)
+            let count = try transfer(link, channels, &child, until: deadline)
+            conclude(child.identifier, sessions: count, nanoseconds: monotonicNanoseconds() - start)
         } catch {
             // It must have no session any more when they go on here.
-            child.end()
+            child.terminate()
             waitForWorkers(workers.map { $0.links.mailbox.send(.resumeSessions) })
             throw error
         }
     }
 
     /// The next message, when it is no refusal.
-    private func expect(_ link: UpgradeLink, until deadline: UInt64) throws(UpgradeFailure) -> UpgradeMessage {
+    private func expect(
+        _ link: UpgradeLink, _ child: inout Child, until deadline: UInt64
+    ) throws(UpgradeFailure) -> UpgradeMessage {
         guard let (message, descriptors) = try link.receive(deadlineNanoseconds: deadline) else {
-            throw UpgradeFailure("the new process has gone")
+            throw UpgradeFailure("the new process \(Self.ending(of: &child) ?? "has gone")")
         }
         for descriptor in descriptors { closeDescriptor(descriptor) }
         if case .refused(let text) = message { throw UpgradeFailure("the new process cannot take over:\n\(text)") }
@@ -141,57 +142,65 @@ extension Edge {
     /// Waits until the workers have sent their sessions and the new process has them, and asks it to go on.
     /// Returns how many there are.
     private func transfer(
-        _ link: UpgradeLink, _ channels: [HandOverChannel], until deadline: UInt64
+        _ link: UpgradeLink, _ channels: [HandOverChannel], _ child: inout Child, until deadline: UInt64
     ) throws(UpgradeFailure) -> Int {
         var count = 0
+        // It may have the last session before we have noticed that it was sent.
+        var answer: UpgradeMessage?
         for channel in channels {
             while channel.outcome == nil {
                 guard monotonicNanoseconds() < deadline else {
                     throw UpgradeFailure("the sessions do not come to a stand in time")
                 }
-                // Nothing is expected now but a refusal, or the end of the other process.
-                if link.socket.hasPacket(waitingMilliseconds: 1) { _ = try expect(link, until: deadline) }
+                if answer != nil {
+                    sleepMicroseconds(200)
+                } else if link.socket.hasPacket(waitingMilliseconds: 1) {
+                    answer = try expect(link, &child, until: deadline)
+                }
             }
             switch channel.outcome {
             case .done(let sessions): count += sessions
-            case .failed(let text): throw try refusal(link, until: deadline) ?? UpgradeFailure(text)
+            case .failed(let text): throw try refusal(link, &child, until: deadline) ?? UpgradeFailure(text)
             case nil: break
             }
         }
-        guard case .adopted(let adopted) = try expect(link, until: deadline), adopted == count else {
+        if answer == nil { answer = try expect(link, &child, until: deadline) }
+        guard case .adopted(let adopted)? = answer, adopted == count else {
             throw UpgradeFailure("the new process does not have all \(count) sessions")
         }
         try link.send(.commit, deadlineNanoseconds: deadline)
-        guard case .committed = try expect(link, until: deadline) else {
+        guard case .committed = try expect(link, &child, until: deadline) else {
             throw UpgradeFailure("the new process does not commit")
         }
         return count
     }
 
     /// Why the new process reads no more, if it says so: better than that a worker could not write.
-    private func refusal(_ link: UpgradeLink, until deadline: UInt64) throws(UpgradeFailure) -> UpgradeFailure? {
+    private func refusal(
+        _ link: UpgradeLink, _ child: inout Child, until deadline: UInt64
+    ) throws(UpgradeFailure) -> UpgradeFailure? {
         guard link.socket.hasPacket(waitingMilliseconds: 100) else { return nil }
-        _ = try expect(link, until: deadline)
+        _ = try expect(link, &child, until: deadline)
         return nil
     }
 
     // MARK: The end of this process
 
     /// The new process goes on with everything: tells whom it concerns, and ends what is left here.
-    private mutating func conclude(_ child: Child, sessions: Int, nanoseconds: UInt64) {
+    private mutating func conclude(_ successor: Int32, sessions: Int, nanoseconds: UInt64) {
         isReplaced = true
         for worker in workers { worker.links.mailbox.send(.giveUpSessions) }
-        ServiceManager().tell(.mainProcess(child.identifier))
+        ServiceManager().tell(.mainProcess(successor))
         log.write(
             .info,
-            "upgrade: pid \(child.identifier) takes over sessions=\(sessions) "
+            "upgrade: pid \(successor) takes over sessions=\(sessions) "
                 + "listeners=\(listenerDescriptors.count) in \(nanoseconds / 1_000_000)ms")
         // Those that are being refused have their time still.
         let deadline = monotonicNanoseconds() + 10_000_000_000
         while !workers.allSatisfy(\.isFinished), monotonicNanoseconds() < deadline {
             guard let signal = signals.next(waitingMilliseconds: 10, or: inbox.event) else { continue }
             // Meant for the service, which is the other process by now.
-            send(signal, to: child.identifier)
+            send(signal, to: successor)
         }
     }
 }
