@@ -15,6 +15,10 @@ final class Edge {
         static let reloadRefused = " error reload failed"
         /// In the line of a session that has ended.
         static let access = " access "
+        /// In the line that says that another process has taken over.
+        static let upgraded = " info upgrade: pid "
+        /// In the line that says why none has.
+        static let upgradeFailed = " error upgrade failed"
     }
 
     /// Lines of `switchyard.conf` beside the listener, the routes and the pid file.
@@ -42,15 +46,25 @@ final class Edge {
     ///   - routes: lines of one routes file.
     ///   - settings: further lines of `switchyard.conf`.
     ///   - usesIPv6: listens on ::1 and not on 127.0.0.1.
+    ///   - ownBinary: starts a copy of the binary, `switchyard` in its folder.
     ///   - logsToError: whether its log can be waited for; if not, its port is.
     init(
-        routes: String, settings: String = noSettings, usesIPv6: Bool = false, logsToError: Bool = true
+        routes: String, settings: String = noSettings, usesIPv6: Bool = false, logsToError: Bool = true,
+        ownBinary: Bool = false
     ) throws {
         folder = try TemporaryFolder()
+        var binary = Self.binary
+        if ownBinary {
+            // A copy that a test can put something else in the place of.
+            binary = folder.path("switchyard")
+            guard try run("cp", [Self.binary, binary]).succeeded else {
+                throw ChildProcessError(description: "no copy of the binary")
+            }
+        }
         endpoint = usesIPv6 ? .ipv6(port: try FreePort.any()) : .ipv4(port: try FreePort.any())
         try folder.write("routes.d/test.routes", routes + "\n")
         try Self.writeConfiguration(in: folder, listeners: [endpoint], settings: settings)
-        process = try ChildProcess(Self.binary, ["--config", folder.path("switchyard.conf")])
+        process = try ChildProcess(binary, ["--config", folder.path("switchyard.conf")])
         guard !logsToError else {
             try process.waitForErrorLine { $0.contains(Log.ready) }
             return
@@ -80,6 +94,30 @@ final class Edge {
         let before = process.completeErrorLines().count { $0.contains(Log.reloaded) }
         process.send(signal: SIGHUP)
         try process.waitForErrorLine(count: before + 1) { $0.contains(Log.reloaded) }
+    }
+
+    /// Sends SIGUSR2 to the process that serves, and waits for the next one; its number.
+    func upgrade() throws -> Int32 {
+        let before = process.completeErrorLines().count { $0.contains(Log.upgraded) }
+        let readyBefore = process.completeErrorLines().count { $0.contains(Log.ready) }
+        kill(try servingProcess(), SIGUSR2)
+        let line = try process.waitForErrorLine(count: before + 1) {
+            $0.contains(Log.upgraded) || $0.contains(Log.upgradeFailed)
+        }
+        guard let number = line.components(separatedBy: Log.upgraded).last?.split(separator: " ").first,
+            let identifier = Int32(number)
+        else { throw ChildProcessError(description: process.errors) }
+        _ = Pause.until {
+            process.completeErrorLines().count { $0.contains(Log.ready) } > readyBefore
+        }
+        return identifier
+    }
+
+    /// The process that the pidfile names.
+    func servingProcess() throws -> Int32 {
+        let text = folder.read("switchyard.pid").trimmingCharacters(in: .whitespacesAndNewlines)
+        guard let identifier = Int32(text) else { throw ChildProcessError(description: "no pidfile") }
+        return identifier
     }
 
     /// The lines of the sessions that have ended, as key and value.

@@ -193,6 +193,8 @@ final class Judge {
         case .relaying: return max(longest(\.idleNanoseconds), longest(\.halfCloseNanoseconds)) + slack
         case .refusing: return longest(\.refusalNanoseconds) + slack
         case .closing: return slack
+        // Until those that are being refused have ended.
+        case .handingOver: return longest(\.refusalNanoseconds) + 3 * slack
         }
     }
 

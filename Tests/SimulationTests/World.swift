@@ -34,6 +34,9 @@ final class World {
     private(set) var hasClosedListener = false
     private(set) var drainNanoseconds: UInt64?
     private var hasStopped = false
+    private let shared: WorkerShared
+    /// Of sessions that stand still or soon will: where they go, and whether they arrive.
+    private var handOver: (way: SimulatedHandOver, commits: Bool)?
 
     /// What an origin will say to a connect.
     private struct Answer {
@@ -58,7 +61,7 @@ final class World {
         self.links = links
         let backend = SimulatedBackend(
             limits: scenario.limits, hardships: scenario.hardships, seed: random.next())
-        let shared = WorkerShared(
+        shared = WorkerShared(
             sources: SourceCounters(connectionsMax: 64, keys: (random.next(), random.next())),
             parkedSources: SourceCounters(connectionsMax: 64, keys: (random.next(), random.next())),
             randomSeed: random.next() | 1)
@@ -89,6 +92,7 @@ final class World {
             isRunning = worker.turn()
             turnCount += 1
             look(actedBefore)
+            endHandOver()
         }
         guard judge.failures.isEmpty else { return }
         if isRunning { judge.fail("no end after \(turnCount) turns") }
@@ -101,7 +105,8 @@ final class World {
     /// When somebody wants to act next.
     private var nextNanoseconds: UInt64 {
         var next = UInt64.max
-        if nextOperation < scenario.operations.count {
+        // Who upgrades does nothing else until that is done.
+        if nextOperation < scenario.operations.count, handOver == nil {
             next = 1_000_000_000 + scenario.operations[nextOperation].nanoseconds
         }
         if scenario.isFrozen, !isFrozen { next = min(next, 1_000_000_000 + scenario.busyNanoseconds) }
@@ -115,7 +120,7 @@ final class World {
     }
 
     private func act() {
-        while nextOperation < scenario.operations.count,
+        while nextOperation < scenario.operations.count, handOver == nil,
             1_000_000_000 + scenario.operations[nextOperation].nanoseconds <= nowNanoseconds
         {
             perform(scenario.operations[nextOperation].operation)
@@ -132,9 +137,27 @@ final class World {
         if isSettled, !hasStopped { perform(.stop) }
     }
 
+    /// Goes on with an upgrade when all sessions stand still.
+    private func endHandOver() {
+        guard let (way, commits) = handOver, worker.isReadyToGiveUp else { return }
+        handOver = nil
+        let hasSessions = !worker.sessions.isEmpty
+        guard commits, let settings = settings.last else {
+            if hasSessions { mark(.resumedWithSessions) }
+            worker.resume()
+            return
+        }
+        if hasSessions { mark(.handedOverWithSessions) }
+        let fault = worker.replace(
+            from: way, sessionsMax: scenario.sessionsMax,
+            table: tables[tables.count - 1].compiled(origins: originAddresses), settings: settings,
+            links: links, shared: shared)
+        if let fault { judge.fail(fault) }
+    }
+
     /// Nothing will happen any more: every client has had its turn, and no session is left.
     private var isSettled: Bool {
-        guard nextOperation == scenario.operations.count, worker.sessions.isEmpty,
+        guard nextOperation == scenario.operations.count, handOver == nil, worker.sessions.isEmpty,
             worker.backend.queuedCount == 0
         else { return false }
         return isFrozen
@@ -177,6 +200,11 @@ final class World {
             isEnding = true
             hasStopped = true
             _ = send(.stop)
+        case .handOver(let commits):
+            guard !isEnding else { return }
+            let way = SimulatedHandOver()
+            handOver = (way, commits)
+            _ = send(.handOver(way.makeChannel()))
         case .hardships(let next): worker.backend.hardships = next
         }
         for index in listeners.indices where isEnding { listeners[index] = -1 }

@@ -95,7 +95,7 @@ extension SimulatedWorker {
     private func auditBuffers(_ faults: inout [String]) {
         var owners = [Int](repeating: 0, count: worker.backend.bufferUses.count)
         // The fixed answers.
-        owners[0] += 1
+        owners[Int(worker.answers.buffer.raw)] += 1
         for slot in liveSlots {
             for index in 0..<2 where worker.sessions[slot].directions[index].buffer != .none {
                 owners[Int(worker.sessions[slot].directions[index].buffer.raw)] += 1

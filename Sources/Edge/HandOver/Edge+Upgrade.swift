@@ -6,7 +6,7 @@ import Routes
 /// and all goes on here as if nothing had happened.
 extension Edge {
     /// For the new process to start, and to read its configuration. No session waits meanwhile.
-    private static var startNanoseconds: UInt64 { 15_000_000_000 }
+    private static var startNanoseconds: UInt64 { 10_000_000_000 }
     /// For the sessions to go over. They stand still meanwhile.
     private static var transferNanoseconds: UInt64 { 5_000_000_000 }
     /// The variable that names the descriptor of the conversation.
