@@ -55,9 +55,12 @@ package struct Program: Sendable {
         let left = ServiceManager.variablesOfThisProcess + [variable]
         var environment = Self.environment.filter { line in !left.contains { line.hasPrefix("\($0)=") } }
         environment.append("\(variable)=\(Self.passedDescriptor)")
-        let result = unsafe Self.withPointers(arguments) { arguments in
-            unsafe Self.withPointers(environment) { environment in
-                unsafe clinux_spawn(path, arguments, environment, socket.descriptor)
+        let result = withExtendedLifetime(socket) {
+            // SAFETY: path and lists live through the call.
+            unsafe Self.withPointers(arguments) { arguments in
+                unsafe Self.withPointers(environment) { environment in
+                    unsafe clinux_spawn(path, arguments, environment, socket.descriptor)
+                }
             }
         }
         return try check(result)

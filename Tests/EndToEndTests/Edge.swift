@@ -100,17 +100,30 @@ final class Edge {
     func upgrade() throws -> Int32 {
         let before = process.completeErrorLines().count { $0.contains(Log.upgraded) }
         let readyBefore = process.completeErrorLines().count { $0.contains(Log.ready) }
-        kill(try servingProcess(), SIGUSR2)
-        let line = try process.waitForErrorLine(count: before + 1) {
-            $0.contains(Log.upgraded) || $0.contains(Log.upgradeFailed)
+        let old = try servingProcess()
+        kill(old, SIGUSR2)
+        // Not by the process that was started first: it ends.
+        let isDone = Pause.until {
+            let lines = process.completeErrorLines()
+            return lines.count { $0.contains(Log.upgraded) } > before
+                && lines.count { $0.contains(Log.ready) } > readyBefore
         }
-        guard let number = line.components(separatedBy: Log.upgraded).last?.split(separator: " ").first,
-            let identifier = Int32(number)
-        else { throw ChildProcessError(description: process.errors) }
-        _ = Pause.until {
-            process.completeErrorLines().count { $0.contains(Log.ready) } > readyBefore
-        }
+        let identifier = try servingProcess()
+        guard isDone, identifier != old else { throw ChildProcessError(description: process.errors) }
         return identifier
+    }
+
+    /// Waits for a line of the log, whichever process writes it, and gives it as key and value.
+    @discardableResult
+    func waitForLine(_ kind: String, where matches: (AccessLine) -> Bool) throws -> AccessLine {
+        var found: AccessLine?
+        _ = Pause.until {
+            found = process.completeErrorLines().filter { $0.contains(kind) }.map(AccessLine.init)
+                .first(where: matches)
+            return found != nil
+        }
+        guard let found else { throw ChildProcessError(description: "no such line:\n\(process.errors)") }
+        return found
     }
 
     /// The process that the pidfile names.

@@ -38,7 +38,7 @@ extension EndToEnd {
         @Test func sessionsOfEveryKindGoOnInTheNextProcess() throws {
             let origin = try StreamListener()
             let edge = try Edge(
-                routes: "*.example \(origin.endpoint)\nheld.example held", settings: "timeout drain=100ms")
+                routes: "*.example \(origin.endpoint)\nheld.example held", settings: "timeout drain=100ms hello=30s")
             let first = edge.process.identifier
             let hello = HelloBuilder(name: "a.example").record()
             let plain = try session(edge, origin)
@@ -84,14 +84,14 @@ extension EndToEnd {
 
             plain.client.close()
             plain.server.close()
-            let line = try edge.waitForAccessLine { $0["up"] == "\(hello.count + 100_000)" }
+            let line = try edge.waitForLine(Edge.Log.access) { $0["up"] == "\(hello.count + 100_000)" }
             #expect(line["down"] == "100000" && line["name"] == "a.example", "\(line)")
             #expect(line["listener"] == edge.endpoint.description && line["target"] == "\(origin.endpoint)")
         }
 
         @Test func fiveInARowAndEachIsWhole() throws {
             let origin = try StreamListener()
-            let edge = try Edge(routes: "a.example \(origin.endpoint)", settings: "timeout drain=100ms")
+            let edge = try Edge(routes: "a.example \(origin.endpoint)", settings: "timeout drain=100ms hello=30s")
             var sessions = [try session(edge, origin)]
             var last: Int32 = 0
             defer { if last > 0 { end(last) } }
@@ -107,7 +107,7 @@ extension EndToEnd {
 
         @Test func listenersComeAndGoWithTheConfiguration() throws {
             let origin = try StreamListener()
-            let edge = try Edge(routes: "a.example \(origin.endpoint)", settings: "timeout drain=100ms")
+            let edge = try Edge(routes: "a.example \(origin.endpoint)", settings: "timeout drain=100ms hello=30s")
             let old = try session(edge, origin)
             let added = Endpoint.ipv4(port: try FreePort.any())
             try Edge.writeConfiguration(in: edge.folder, listeners: [added], settings: "")
@@ -120,7 +120,7 @@ extension EndToEnd {
             #expect(try passes(old.client, old.server, 1000))
             old.client.close()
             old.server.close()
-            try edge.waitForAccessLine { $0["listener"] == edge.endpoint.description }
+            try edge.waitForLine(Edge.Log.access) { $0["listener"] == edge.endpoint.description }
         }
 
         /// A program that cannot take over, and a word of the line that says so.
@@ -180,7 +180,7 @@ extension EndToEnd {
         func whateverFailsTheOldProcessServesOn(_ failure: Failure) throws {
             let origin = try StreamListener()
             let edge = try Edge(
-                routes: "*.example \(origin.endpoint)\nheld.example held", settings: "timeout drain=100ms",
+                routes: "*.example \(origin.endpoint)\nheld.example held", settings: "timeout drain=100ms hello=30s",
                 ownBinary: true)
             let plain = try session(edge, origin)
             let stalled = try session(edge, origin)
@@ -220,7 +220,7 @@ extension EndToEnd {
             #expect(try passes(parked, released, 1000))
             plain.client.close()
             plain.server.close()
-            try edge.waitForAccessLine { $0["up"] == "\(hello.count + 100_000)" && $0["down"] == "100000" }
+            try edge.waitForLine(Edge.Log.access) { $0["up"] == "\(hello.count + 100_000)" && $0["down"] == "100000" }
         }
     }
 }

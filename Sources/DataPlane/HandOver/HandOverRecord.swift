@@ -40,6 +40,7 @@ package struct HandOverRecord {
         package init() {}
     }
 
+    /// See ``Stage``.
     package var stage: Stage
     /// As ``Session/listener``: the two processes number them alike.
     package var listener: UInt16 = 0

@@ -32,20 +32,26 @@ extension Edge {
         guard workers.allSatisfy({ !$0.isFinished }) else {
             throw UpgradeFailure("a worker has ended")
         }
-        let (ours, theirs) = try Self.pair()
-        var child: Child
-        do throws(Errno) {
-            child = Child(identifier: try program.start(passing: theirs, variable: Self.upgradeVariable))
-        } catch {
-            throw UpgradeFailure("\(program.path) cannot be started: \(error)")
-        }
-        let link = UpgradeLink(ours, other: "the new process")
+        let (socket, identifier) = try startSuccessor()
+        var child = Child(identifier: identifier)
+        let link = UpgradeLink(socket, other: "the new process")
         do throws(UpgradeFailure) {
             try converse(link, &child)
             return child.identifier
         } catch {
             child.terminate()
             throw error
+        }
+    }
+
+    /// Returns our end of the conversation, and the process's number. Its own end is closed here on return: it
+    /// is by the last end's close that we notice when it has gone.
+    private func startSuccessor() throws(UpgradeFailure) -> (socket: PacketSocket, identifier: Int32) {
+        let (ours, theirs) = try Self.pair()
+        do throws(Errno) {
+            return (ours, try program.start(passing: theirs, variable: Self.upgradeVariable))
+        } catch {
+            throw UpgradeFailure("\(program.path) cannot be started: \(error)")
         }
     }
 
@@ -110,16 +116,25 @@ extension Edge {
         return message
     }
 
+    /// As in `startSuccessor`, the other end is closed here on return.
+    private func sendWay(
+        of number: Int, _ link: UpgradeLink, until deadline: UInt64
+    ) throws(UpgradeFailure) -> PacketSocket {
+        let (ours, theirs) = try Self.pair()
+        try withExtendedLifetime(theirs) { () throws(UpgradeFailure) in
+            try link.send(
+                .worker(number: UInt32(number)), descriptor: theirs.descriptor, deadlineNanoseconds: deadline)
+        }
+        return ours
+    }
+
     /// Sends what the new process needs before it can start workers; returns our ends of their ways.
     private func sendListeners(
         _ link: UpgradeLink, until deadline: UInt64
     ) throws(UpgradeFailure) -> [PacketSocket] {
         var ways: [PacketSocket] = []
         for number in workers.indices {
-            let (ours, theirs) = try Self.pair()
-            try link.send(
-                .worker(number: UInt32(number)), descriptor: theirs.descriptor, deadlineNanoseconds: deadline)
-            ways.append(ours)
+            ways.append(try sendWay(of: number, link, until: deadline))
         }
         for (endpoint, index) in listenerIndexes {
             guard let descriptors = listenerDescriptors[endpoint] else {
