@@ -51,7 +51,8 @@ extension Worker where Backend: ~Copyable {
                 closeDescriptor(descriptors[0])
                 return
             }
-            throw HandOverFailure("a worker has room for \(sessions.capacity) sessions; raise `limit connections`")
+            throw HandOverFailure(
+                "a worker has room for \(sessions.capacity) sessions; raise `limit connections`")
         }
         var session = session(record, generation: sessions[slot].generation)
         var rest = descriptors[...]

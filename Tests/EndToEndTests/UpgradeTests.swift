@@ -38,7 +38,8 @@ extension EndToEnd {
         @Test func sessionsOfEveryKindGoOnInTheNextProcess() throws {
             let origin = try StreamListener()
             let edge = try Edge(
-                routes: "*.example \(origin.endpoint)\nheld.example held", settings: "timeout drain=100ms hello=30s")
+                routes: "*.example \(origin.endpoint)\nheld.example held",
+                settings: "timeout drain=100ms hello=30s")
             let first = edge.process.identifier
             let hello = HelloBuilder(name: "a.example").record()
             let plain = try session(edge, origin)
@@ -46,7 +47,10 @@ extension EndToEnd {
             let downEnded = try session(edge, origin)
             let stalled = try session(edge, origin)
             let bulk = Bytes.pattern(8_000_000)
-            let writer = Thread { try? stalled.server.send(bulk); try? stalled.server.endSending() }
+            let writer = Thread {
+                try? stalled.server.send(bulk)
+                try? stalled.server.endSending()
+            }
             writer.start()
             try upEnded.client.send("last")
             try upEnded.client.endSending()
@@ -91,7 +95,8 @@ extension EndToEnd {
 
         @Test func fiveInARowAndEachIsWhole() throws {
             let origin = try StreamListener()
-            let edge = try Edge(routes: "a.example \(origin.endpoint)", settings: "timeout drain=100ms hello=30s")
+            let edge = try Edge(
+                routes: "a.example \(origin.endpoint)", settings: "timeout drain=100ms hello=30s")
             var sessions = [try session(edge, origin)]
             var last: Int32 = 0
             defer { if last > 0 { end(last) } }
@@ -107,7 +112,8 @@ extension EndToEnd {
 
         @Test func listenersComeAndGoWithTheConfiguration() throws {
             let origin = try StreamListener()
-            let edge = try Edge(routes: "a.example \(origin.endpoint)", settings: "timeout drain=100ms hello=30s")
+            let edge = try Edge(
+                routes: "a.example \(origin.endpoint)", settings: "timeout drain=100ms hello=30s")
             let old = try session(edge, origin)
             let added = Endpoint.ipv4(port: try FreePort.any())
             try Edge.writeConfiguration(in: edge.folder, listeners: [added], settings: "")
@@ -180,12 +186,16 @@ extension EndToEnd {
         func whateverFailsTheOldProcessServesOn(_ failure: Failure) throws {
             let origin = try StreamListener()
             let edge = try Edge(
-                routes: "*.example \(origin.endpoint)\nheld.example held", settings: "timeout drain=100ms hello=30s",
+                routes: "*.example \(origin.endpoint)\nheld.example held",
+                settings: "timeout drain=100ms hello=30s",
                 ownBinary: true)
             let plain = try session(edge, origin)
             let stalled = try session(edge, origin)
             let bulk = Bytes.pattern(8_000_000)
-            let writer = Thread { try? stalled.server.send(bulk); try? stalled.server.endSending() }
+            let writer = Thread {
+                try? stalled.server.send(bulk)
+                try? stalled.server.endSending()
+            }
             writer.start()
             let hello = HelloBuilder(name: "a.example").record()
             let half = try open(edge, "a.example", part: 50)
@@ -193,7 +203,8 @@ extension EndToEnd {
             Pause.milliseconds(200)
             if let program = failure.program {
                 try edge.folder.write("next", program)
-                let isReplaced = try run("chmod", ["755", edge.folder.path("next")]).succeeded
+                let isReplaced =
+                    try run("chmod", ["755", edge.folder.path("next")]).succeeded
                     && run("mv", [edge.folder.path("next"), edge.folder.path("switchyard")]).succeeded
                 #expect(isReplaced)
             } else {
@@ -203,7 +214,8 @@ extension EndToEnd {
             edge.process.send(signal: SIGUSR2)
             try edge.process.waitForErrorLine(seconds: 15) { $0.contains(Edge.Log.upgradeFailed) }
             #expect(
-                Pause.until(seconds: 1) { edge.process.errors.contains(failure.word) }, "\(edge.process.errors)")
+                Pause.until(seconds: 1) { edge.process.errors.contains(failure.word) },
+                "\(edge.process.errors)")
 
             #expect(try edge.servingProcess() == edge.process.identifier)
             #expect(try passes(plain.client, plain.server, 100_000))
@@ -220,7 +232,9 @@ extension EndToEnd {
             #expect(try passes(parked, released, 1000))
             plain.client.close()
             plain.server.close()
-            try edge.waitForLine(Edge.Log.access) { $0["up"] == "\(hello.count + 100_000)" && $0["down"] == "100000" }
+            try edge.waitForLine(Edge.Log.access) {
+                $0["up"] == "\(hello.count + 100_000)" && $0["down"] == "100000"
+            }
         }
     }
 }

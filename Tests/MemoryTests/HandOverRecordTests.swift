@@ -102,14 +102,29 @@ import Testing
             change(&record)
             #expect(throws: HandOverFault.self) { try HandOverRecord(record.encoded) }
         }
-        refuses { $0.up.end = .passedOn; $0.down.end = .dropped }
-        refuses { $0.up.end = .passedOn; $0.up.bytes = [1] }
-        refuses { $0.up.bytes = [1]; $0.up.pipedCount = 1 }
+        refuses {
+            $0.up.end = .passedOn
+            $0.down.end = .dropped
+        }
+        refuses {
+            $0.up.end = .passedOn
+            $0.up.bytes = [1]
+        }
+        refuses {
+            $0.up.bytes = [1]
+            $0.up.pipedCount = 1
+        }
         refuses { $0.up.byteCount = 1 << 62 + 1 }
         refuses { $0.name = Array(repeating: 0x61, count: 254) }
         refuses { $0.up.bytes = Array(repeating: 0, count: BufferPool.dataBytes + 1) }
         refuses { $0.stage = .parked }
-        refuses { $0.stage = .hello; $0.down.bytes = [1] }
-        refuses { $0.stage = .hello; $0.up.pipedCount = 1 }
+        refuses {
+            $0.stage = .hello
+            $0.down.bytes = [1]
+        }
+        refuses {
+            $0.stage = .hello
+            $0.up.pipedCount = 1
+        }
     }
 }

@@ -36,6 +36,7 @@ final class World {
     private var hasStopped = false
     private let shared: WorkerShared
     /// Of sessions that stand still or soon will: where they go, and whether they arrive.
+    private(set) var handOverCount = 0
     private var handOver: (way: SimulatedHandOver, commits: Bool)?
 
     /// What an origin will say to a connect.
@@ -204,6 +205,7 @@ final class World {
             guard !isEnding else { return }
             let way = SimulatedHandOver()
             handOver = (way, commits)
+            handOverCount += 1
             _ = send(.handOver(way.makeChannel()))
         case .hardships(let next): worker.backend.hardships = next
         }

@@ -111,7 +111,8 @@ package struct HandOverReader {
     }
 
     /// At most `maximum` bytes, with their count in front.
-    package mutating func takeBytes(_ field: StaticString, upTo maximum: Int) throws(HandOverFault) -> [UInt8] {
+    package mutating func takeBytes(_ field: StaticString, upTo maximum: Int) throws(HandOverFault) -> [UInt8]
+    {
         let count = Int(try take(field, upTo: UInt32(maximum)))
         guard bytes.count - offset >= count else { throw .truncated }
         defer { offset += count }

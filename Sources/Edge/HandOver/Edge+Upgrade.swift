@@ -44,8 +44,8 @@ extension Edge {
         }
     }
 
-    /// Returns our end of the conversation, and the process's number. Its own end is closed here on return: it
-    /// is by the last end's close that we notice when it has gone.
+    /// Returns our end of the conversation, and the process's number. Its own end is closed here on return:
+    /// it is by the last end's close that we notice when it has gone.
     private func startSuccessor() throws(UpgradeFailure) -> (socket: PacketSocket, identifier: Int32) {
         let (ours, theirs) = try Self.pair()
         do throws(Errno) {
@@ -112,7 +112,9 @@ extension Edge {
             throw UpgradeFailure("the new process \(Self.ending(of: &child) ?? "has gone")")
         }
         for descriptor in descriptors { closeDescriptor(descriptor) }
-        if case .refused(let text) = message { throw UpgradeFailure("the new process cannot take over:\n\(text)") }
+        if case .refused(let text) = message {
+            throw UpgradeFailure("the new process cannot take over:\n\(text)")
+        }
         return message
     }
 

@@ -45,7 +45,8 @@ final class Predecessor {
             case (.closedListener(let index, let endpoint), nil): indexes[endpoint] = index
             case (.begin(let workers, let pipes), nil):
                 guard ways.count == workers, listeners.values.allSatisfy({ $0.count == workers }),
-                    Set(indexes.values).count == indexes.count, indexes.values.allSatisfy({ $0 < indexes.count })
+                    Set(indexes.values).count == indexes.count,
+                    indexes.values.allSatisfy({ $0 < indexes.count })
                 else { throw UpgradeFailure("the process before has not given all that it has") }
                 pipesPerWorker = Int(pipes)
                 return
