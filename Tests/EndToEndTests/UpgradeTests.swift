@@ -140,6 +140,7 @@ extension EndToEnd {
                     #!/usr/bin/env python3
                     import os, socket, struct, sys, time
                     s = socket.socket(fileno=3)
+                    s.setblocking(True)
                     receive = lambda: socket.recv_fds(s, 65536, 8)
                     hello = bytes([1, \(self == .otherVersion ? 99 : 1), 0, 0, 0])
 
@@ -154,6 +155,7 @@ extension EndToEnd {
                     s.send(bytes([7]))
                     count = 0
                     for way in ways:
+                        way.setblocking(True)
                         while (message := socket.recv_fds(way, 65536, 8)[0])[0]: count += 1
 
                     """

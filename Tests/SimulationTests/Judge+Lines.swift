@@ -90,7 +90,8 @@ extension Judge {
             guard case .targets(let targets) = action else { return false }
             let usable = targets.count { $0.weight > 0 }
             // An attempt that is given up for an upgrade is made again.
-            return actions.count == 1 && world.handOverCount == 0 ? client.connectCount == usable : client.connectCount >= usable
+            let isExact = actions.count == 1 && world.handOverCount == 0
+            return isExact ? client.connectCount == usable : client.connectCount >= usable
         }
     }
 
