@@ -142,6 +142,7 @@ final class World {
     private func endHandOver() {
         guard let (way, commits) = handOver, worker.isReadyToGiveUp else { return }
         handOver = nil
+        judge.noteHandOverEnd()
         let hasSessions = !worker.sessions.isEmpty
         guard commits, let settings = settings.last else {
             if hasSessions { mark(.resumedWithSessions) }
