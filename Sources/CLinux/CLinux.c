@@ -4,6 +4,7 @@
 #include "CLinux.h"
 
 #include <sys/syscall.h>
+#include <spawn.h>
 
 int clinux_accept(int listener) {
     return (int)CLINUX_RESULT(accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
@@ -79,3 +80,86 @@ int clinux_glob(const char *pattern, glob_t *result) {
     if (status == GLOB_NOSPACE) return -ENOMEM;
     return status == 0 ? 1 : -glob_failure;
 }
+
+int clinux_adopt_packet_socket(int descriptor) {
+    int type = 0, domain = 0;
+    socklen_t length = sizeof type;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &length) < 0 || type != SOCK_SEQPACKET) return 0;
+    length = sizeof domain;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0 || domain != AF_UNIX) return 0;
+    return fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+long clinux_send_packet(int socket, const void *bytes, size_t count, const int *descriptors, int descriptor_count) {
+    if (descriptor_count < 0 || descriptor_count > CLINUX_PACKET_DESCRIPTORS) return -EINVAL;
+    union {
+        char bytes[CMSG_SPACE(8 * sizeof(int))];
+        struct cmsghdr alignment;
+    } control = {0};
+    struct iovec part = {.iov_base = (void *)bytes, .iov_len = count};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (descriptor_count > 0) {
+        size_t size = (size_t)descriptor_count * sizeof(int);
+        message.msg_control = control.bytes;
+        message.msg_controllen = CMSG_SPACE(size);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(size);
+        memcpy(CMSG_DATA(header), descriptors, size);
+    }
+    return CLINUX_RESULT(sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+long clinux_receive_packet(int socket, void *bytes, size_t count, int *descriptors, int *descriptor_count) {
+    union {
+        char bytes[CMSG_SPACE(8 * sizeof(int))];
+        struct cmsghdr alignment;
+    } control = {0};
+    struct iovec part = {.iov_base = bytes, .iov_len = count};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    *descriptor_count = 0;
+    long result = CLINUX_RESULT(recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
+    if (result < 0) return result;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+        int received = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        for (int index = 0; index < received && *descriptor_count < CLINUX_PACKET_DESCRIPTORS; index++)
+            memcpy(&descriptors[(*descriptor_count)++], CMSG_DATA(header) + (size_t)index * sizeof(int), sizeof(int));
+    }
+    // MSG_CTRUNC: also when this process has no descriptor left for all of them.
+    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0) return result;
+    for (int index = 0; index < *descriptor_count; index++) close(descriptors[index]);
+    *descriptor_count = 0;
+    return -EMSGSIZE;
+}
+
+int clinux_spawn(const char *path, char *const arguments[], char *const environment[], int passed) {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int failure = posix_spawn_file_actions_init(&actions);
+    if (failure != 0) return -failure;
+    failure = posix_spawnattr_init(&attributes);
+    if (failure != 0) {
+        posix_spawn_file_actions_destroy(&actions);
+        return -failure;
+    }
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    pid_t child = -1;
+    // The copy does not close at exec, even where it is the same number (posix_spawn_file_actions_adddup2(3)).
+    failure = posix_spawn_file_actions_adddup2(&actions, passed, 3);
+    if (failure == 0) failure = posix_spawn_file_actions_addclosefrom_np(&actions, 4);
+    if (failure == 0) failure = posix_spawnattr_setsigmask(&attributes, &none);
+    if (failure == 0) failure = posix_spawnattr_setsigdefault(&attributes, &all);
+    if (failure == 0)
+        failure = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    if (failure == 0) failure = posix_spawn(&child, path, &actions, &attributes, arguments, environment);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    return failure == 0 ? child : -failure;
+}
+
+char **clinux_environment(void) { return environ; }

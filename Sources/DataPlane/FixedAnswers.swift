@@ -3,7 +3,8 @@ import Wire
 /// The answers that a worker gives of its own accord. They are prepared at start, in one buffer that is never
 /// given back.
 struct FixedAnswers: BitwiseCopyable {
-    private let buffer: BufferIndex
+    /// Holds them all.
+    let buffer: BufferIndex
     private let alertCount: UInt32
     private let plainHTTPBytes: UInt32
     /// Where each answer to an HTTP request begins, in the order of the cases, and behind the last one its

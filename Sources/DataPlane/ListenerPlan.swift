@@ -31,19 +31,28 @@ package struct ListenerPlan: BitwiseCopyable, Sendable {
 
     /// What a listener's line says.
     package init(_ listener: Listener) {
-        kind =
+        let kind: Kind =
             switch listener.kind {
             case .tls: .tls
             case .http: .http
             case .tcp: .tcp
             }
-        if let address = listener.forwardTo { target = SocketAddress(address) }
-        precondition(
-            Listener.acceptProxyMax <= Self.prefixesMax && listener.acceptProxyFrom.count <= Self.prefixesMax,
-            "the grammar bounds the prefixes of a listener")
-        for (index, prefix) in listener.acceptProxyFrom.enumerated() { prefixes[index] = prefix }
-        prefixCount = UInt8(listener.acceptProxyFrom.count)
+        self.init(
+            kind: kind, target: listener.forwardTo.map { SocketAddress($0) } ?? SocketAddress(),
+            acceptProxyFrom: listener.acceptProxyFrom)
     }
+
+    /// A plan from its parts; at most ``Listener/acceptProxyMax`` prefixes.
+    package init(kind: Kind, target: SocketAddress, acceptProxyFrom: [AddressPrefix]) {
+        precondition(acceptProxyFrom.count <= Self.prefixesMax, "a listener has no more prefixes")
+        self.kind = kind
+        self.target = target
+        for (index, prefix) in acceptProxyFrom.enumerated() { prefixes[index] = prefix }
+        prefixCount = UInt8(acceptProxyFrom.count)
+    }
+
+    /// Whose headers are believed.
+    package var acceptProxyFrom: [AddressPrefix] { (0..<Int(prefixCount)).map { prefixes[$0] } }
 
     /// Whether connections from the address must begin with a PROXY protocol header, which is then believed.
     package func expectsHeader(from address: IPAddress) -> Bool {

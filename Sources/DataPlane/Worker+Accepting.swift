@@ -90,7 +90,7 @@ extension Worker where Backend: ~Copyable {
     }
 
     /// Receives into a buffer that is taken when there are bytes.
-    private mutating func receiveFirst(_ slot: Int) {
+    mutating func receiveFirst(_ slot: Int) {
         releaseBytes(slot, .client)
         sessions[slot].inFlight += 1
         backend.receive(sessions[slot].client, appendingTo: BufferSlice())
@@ -111,6 +111,7 @@ extension Worker where Backend: ~Copyable {
         guard nowNanoseconds >= acceptRetryNanoseconds else { return }
         // Whether or not there are slots: a time that is over must not keep the loop awake.
         acceptRetryNanoseconds = 0
+        guard !isHandingOver else { return }
         guard sessions.freeCount * 10 >= sessions.capacity else { return }
         isAccepting = true
         backend.setAccepting(true)

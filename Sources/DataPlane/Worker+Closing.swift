@@ -7,6 +7,11 @@ extension Worker where Backend: ~Copyable {
     /// A session's deadline has passed.
     @inline(never)
     mutating func expire(_ slot: Int) {
+        guard !isHandingOver || sessions[slot].phase == .refusing, sessions[slot].phase != .handingOver else {
+            // Nothing begins now that the other process would not know of.
+            timers.set(slot, dueNanoseconds: backend.nowNanoseconds + 100_000_000)
+            return
+        }
         switch sessions[slot].phase {
         case .proxyHeader:
             count.add(.proxyTimeout)
@@ -29,7 +34,7 @@ extension Worker where Backend: ~Copyable {
             end(slot, sessions[slot].isHalfClosed ? .halfClosed : .idle)
         case .refusing:
             end(slot, sessions[slot].ending)
-        case .free, .closing:
+        case .free, .closing, .handingOver:
             break
         }
     }
@@ -99,7 +104,12 @@ extension Worker where Backend: ~Copyable {
         count.add(session.ending)
         countEnd(session)
         if settings.logsAccess { logAccess(slot) }
+        forget(slot)
+    }
 
+    /// Gives everything but the sockets and the bytes back, and frees the slot.
+    mutating func forget(_ slot: Int) {
+        let session = sessions[slot]
         if session.target >= 0 { targets.end(Int(session.target)) }
         dropTerms(slot)
         sources.release(session.source.address)

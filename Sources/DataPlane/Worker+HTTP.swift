@@ -129,6 +129,16 @@ extension Worker where Backend: ~Copyable {
     private mutating func connect(_ slot: Int, to address: SocketAddress) {
         rewriteHead(slot)
         sessions[slot].enter(.requesting)
+        request(slot, at: address)
+        if sessions[slot].phase == .requesting { count.add(.requestForwarded) }
+    }
+
+    /// Connects to the target of a request, whose head was rewritten.
+    mutating func request(_ slot: Int, at address: SocketAddress?) {
+        guard let address else {
+            answer(slot, .serviceUnavailable, .unreachable, .unreachable)
+            return
+        }
         sessions[slot].target = Int32(truncatingIfNeeded: targets.begin(address) ?? -1)
         let owner = Token(
             slot: UInt32(truncatingIfNeeded: slot), generation: sessions[slot].generation, side: .origin)
@@ -139,7 +149,6 @@ extension Worker where Backend: ~Copyable {
             answer(slot, .serviceUnavailable, .unreachable, .unreachable)
             return
         }
-        count.add(.requestForwarded)
         sessions[slot].origin = descriptor
         sessions[slot].inFlight += 1
         timers.set(slot, dueNanoseconds: backend.nowNanoseconds + settings.connectNanoseconds)
@@ -164,41 +173,17 @@ extension Worker where Backend: ~Copyable {
         if sessions[slot].contentBytesLeft == 0 { sessions[slot].directions[0].end = .enough }
     }
 
-    private mutating func leaveTarget(_ slot: Int) {
-        guard sessions[slot].target >= 0 else { return }
-        targets.end(Int(sessions[slot].target))
-        sessions[slot].target = -1
-    }
-
     /// The target of a request was connected to, and got the first bytes; or not.
     @inline(never)
     mutating func requested(_ slot: Int, _ completion: Completion) {
-        let target = Int(sessions[slot].target)
         guard completion.result >= 0 else {
-            count.add(.connectFailed)
-            backend.close(sessions[slot].origin, reset: false)
-            sessions[slot].origin = -1
-            if target >= 0 {
-                targets.noteFailure(target, nowNanoseconds: backend.nowNanoseconds)
-                countAttempt(at: target, succeeded: false)
-            }
-            noteFailingTargets()
+            dropOrigin(slot, isFailure: true)
             leaveTarget(slot)
             answer(slot, .badGateway, .unreachable, .unreachable)
             return
         }
-        if target >= 0 {
-            targets.noteSuccess(target)
-            countAttempt(at: target, succeeded: true)
-        }
-        noteFailingTargets()
-        sessions[slot].connectedMicroseconds = microseconds(since: sessions[slot].acceptedNanoseconds)
+        noteConnected(slot, sentCount: UInt32(bitPattern: completion.result))
         sessions[slot].enter(.forwarding)
-        noteProgress(slot)
-        countRelay(slot)
-        countBytes(slot, 0, UInt64(UInt32(bitPattern: completion.result)))
-        let spent = sessions[slot].directions[0].noteSent(UInt32(bitPattern: completion.result))
-        if spent != .none { backend.release(spent) }
         pump(slot, .client)
         pump(slot, .origin)
         settle(slot)
@@ -211,11 +196,8 @@ extension Worker where Backend: ~Copyable {
         let token = completion.token
         if token.kind == .receive, token.side == .client {
             sessions[slot].directions[0].isBusy = false
-            if sessions[slot].directions[0].end == .enough {
-                receivedBehindRequest(slot, completion)
-            } else {
-                receivedContent(slot, completion)
-            }
+            takeRequestBytes(slot, completion)
+            pump(slot, .client)
         } else if token.kind == .send, token.side == .origin, sessions[slot].directions[1].isFinal {
             // The answer is over, and nobody wants the rest of the content.
             sessions[slot].directions[0].isBusy = false
@@ -225,10 +207,18 @@ extension Worker where Backend: ~Copyable {
         settle(slot)
     }
 
+    /// Bytes came from the client of a request, or its end.
+    mutating func takeRequestBytes(_ slot: Int, _ completion: Completion) {
+        if sessions[slot].directions[0].end == .enough {
+            receivedBehindRequest(slot, completion)
+        } else {
+            receivedContent(slot, completion)
+        }
+    }
+
     private mutating func receivedContent(_ slot: Int, _ completion: Completion) {
         guard completion.result > 0 else {
             sourceEnded(slot, .client, completion.result)
-            pump(slot, .client)
             return
         }
         let count = min(UInt64(UInt32(bitPattern: completion.result)), sessions[slot].contentBytesLeft)
@@ -239,7 +229,6 @@ extension Worker where Backend: ~Copyable {
         sessions[slot].directions[0].isBulk = false
         if sessions[slot].contentBytesLeft == 0 { sessions[slot].directions[0].end = .enough }
         noteProgress(slot)
-        pump(slot, .client)
     }
 
     /// Whatever a client sends behind its request is thrown away; what matters is its end.
@@ -265,7 +254,7 @@ extension Worker where Backend: ~Copyable {
 
     /// Goes on when a step is done: to the client's end when the request is whole; and when the answer has
     /// been passed on, closes the target's side and lets the client read.
-    private mutating func settle(_ slot: Int) {
+    mutating func settle(_ slot: Int) {
         guard sessions[slot].phase == .forwarding else { return }
         guard sessions[slot].directions[1].isFinal else {
             let direction = sessions[slot].directions[0]

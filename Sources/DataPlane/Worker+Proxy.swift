@@ -8,6 +8,12 @@ extension Worker where Backend: ~Copyable {
     @inline(never)
     mutating func receivedProxyHeader(_ slot: Int, _ completion: Completion) {
         guard noteFirstBytes(slot, completion) else { return }
+        readProxyHeader(slot)
+    }
+
+    /// Looks at what there is of a header.
+    @inline(never)
+    mutating func readProxyHeader(_ slot: Int) {
         switch ProxyHeaderParser.parse(backend.bytes(sessions[slot].directions[0].slice)) {
         case .needMore:
             receiveMore(slot)
@@ -29,7 +35,7 @@ extension Worker where Backend: ~Copyable {
 
     /// From now on the session is the client's that the header names, and no more its peer's, who was counted
     /// without a limit. False: that client may have no more sessions.
-    private mutating func speakFor(_ slot: Int, _ client: IPEndpoint) -> Bool {
+    mutating func speakFor(_ slot: Int, _ client: IPEndpoint) -> Bool {
         sources.release(sessions[slot].source.address)
         sessions[slot].source = client
         guard admitSource(client.address) else {

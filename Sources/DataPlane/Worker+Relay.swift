@@ -27,6 +27,7 @@ extension Worker where Backend: ~Copyable {
         case .requesting: requested(slot, completion)
         case .forwarding: stepForwarding(slot, completion)
         case .closing: joinClosing(slot, completion)
+        case .handingOver: joinHandOver(slot, completion)
         case .free, .parked: broken("nothing is in flight in this phase")
         }
     }
@@ -235,7 +236,7 @@ extension Worker where Backend: ~Copyable {
     /// The side that a direction leads to takes no more. What it still has to say is read; then its end is
     /// passed on, as a reset.
     @inline(never)
-    private mutating func sinkFailed(_ slot: Int, _ source: Side, _ result: Int32) {
+    mutating func sinkFailed(_ slot: Int, _ source: Side, _ result: Int32) {
         let index = Int(source.rawValue)
         noteTimeOut(slot, result)
         releaseBytes(slot, source)
@@ -250,7 +251,7 @@ extension Worker where Backend: ~Copyable {
         if sessions[slot].directions[1 - index].end == .ended {
             sessions[slot].directions[1 - index].end = .broken
         }
-        pump(slot, source.other)
+        if sessions[slot].phase != .handingOver { pump(slot, source.other) }
     }
 
     /// A peer that has gone without a word is not one that has reset: TCP_USER_TIMEOUT and keep-alive say so
@@ -284,6 +285,10 @@ extension Worker where Backend: ~Copyable {
     /// session gets the time of a half-closed one to deliver what it has, or less if its deadline is closer.
     @inline(never)
     private mutating func faulted(_ slot: Int, _ side: Side, _ result: Int32) {
+        guard sessions[slot].phase != .handingOver, !isHandingOver else {
+            faultedStandingStill(slot, side)
+            return
+        }
         guard sessions[slot].phase == .relaying || sessions[slot].phase == .forwarding else {
             // The client has gone, and nobody waits for the answer. That it has only ended its side counts as
             // gone, too: no TLS client does so between its hello and the server's.

@@ -80,8 +80,7 @@ extension Worker where Backend: ~Copyable {
         let descriptor = backend.connect(owner, to: address, sending: sessions[slot].directions[0].slice)
         guard descriptor >= 0 else {
             count.add(.descriptorsExhausted)
-            if sessions[slot].target >= 0 { targets.end(Int(sessions[slot].target)) }
-            sessions[slot].target = -1
+            leaveTarget(slot)
             return false
         }
         sessions[slot].origin = descriptor
@@ -160,6 +159,15 @@ extension Worker where Backend: ~Copyable {
             connectFailed(slot)
             return
         }
+        noteConnected(slot, sentCount: UInt32(bitPattern: completion.result))
+        sessions[slot].enter(.relaying)
+        pump(slot, .client)
+        pump(slot, .origin)
+    }
+
+    /// There is a connection, over which the first bytes were sent: from now on the session is one of its
+    /// name's.
+    mutating func noteConnected(_ slot: Int, sentCount: UInt32) {
         labels.free(sessions[slot].destination)
         sessions[slot].destination = .none
         if sessions[slot].target >= 0 {
@@ -170,30 +178,18 @@ extension Worker where Backend: ~Copyable {
         sessions[slot].connectedMicroseconds = microseconds(since: sessions[slot].acceptedNanoseconds)
         let connecting = sessions[slot].connectedMicroseconds &- sessions[slot].routedMicroseconds
         count.observe(.connectMicroseconds, UInt64(connecting))
-        sessions[slot].enter(.relaying)
         noteProgress(slot)
         countRelay(slot)
-        countBytes(slot, 0, UInt64(UInt32(bitPattern: completion.result)))
-        let spent = sessions[slot].directions[0].noteSent(UInt32(bitPattern: completion.result))
+        countBytes(slot, 0, UInt64(sentCount))
+        let spent = sessions[slot].directions[0].noteSent(sentCount)
         if spent != .none { backend.release(spent) }
-        pump(slot, .client)
-        pump(slot, .origin)
     }
 
     /// The target refused, or did not answer in time: the hello goes to the next one, unseen by the client.
     @inline(never)
     private mutating func connectFailed(_ slot: Int) {
-        count.add(.connectFailed)
-        backend.close(sessions[slot].origin, reset: false)
-        sessions[slot].origin = -1
-        if sessions[slot].target >= 0 {
-            let target = Int(sessions[slot].target)
-            targets.noteFailure(target, nowNanoseconds: backend.nowNanoseconds)
-            countAttempt(at: target, succeeded: false)
-            targets.end(target)
-            sessions[slot].target = -1
-            noteFailingTargets()
-        }
+        dropOrigin(slot, isFailure: true)
+        leaveTarget(slot)
         guard sessions[slot].match != .none else {
             cannotForward(slot)
             return
@@ -204,6 +200,26 @@ extension Worker where Backend: ~Copyable {
             return
         }
         connect(slot, RouteImage.route(findRoute(slot).routeIndex, in: table.image))
+    }
+
+    /// Closes the socket of an attempt that came to nothing; by the target's fault, or not.
+    mutating func dropOrigin(_ slot: Int, isFailure: Bool) {
+        backend.close(sessions[slot].origin, reset: false)
+        sessions[slot].origin = -1
+        guard isFailure else { return }
+        count.add(.connectFailed)
+        guard sessions[slot].target >= 0 else { return }
+        let target = Int(sessions[slot].target)
+        targets.noteFailure(target, nowNanoseconds: backend.nowNanoseconds)
+        countAttempt(at: target, succeeded: false)
+        noteFailingTargets()
+    }
+
+    /// The session is none of its target's any more.
+    mutating func leaveTarget(_ slot: Int) {
+        guard sessions[slot].target >= 0 else { return }
+        targets.end(Int(sessions[slot].target))
+        sessions[slot].target = -1
     }
 
     /// Tells whoever checks targets whether a success would be of use here.

@@ -32,6 +32,28 @@ extension Worker where Backend: ~Copyable {
         return true
     }
 
+    /// Puts a session that another process had under these terms under them here.
+    mutating func adoptTerms(_ slot: Int, _ kinds: SessionTerms, _ taken: RouteTerms) {
+        guard !kinds.isEmpty else { return }
+        sessions[slot].terms = kinds
+        terms[slot] = taken
+        if kinds.contains(.drains), !kinds.contains(.ending) { drainableCount += 1 }
+        guard kinds.contains(.counted) else { return }
+        let match = findRoute(slot)
+        guard match.kind != .none, sessionsMax(of: match) != nil else {
+            sessions[slot].terms.remove(.counted)
+            return
+        }
+        // An identity means a route within one process.
+        terms[slot].identity = table.identity(match.routeIndex)
+        _ = limitedRoutes.acquire(identity: terms[slot].identity, limit: .max)
+    }
+
+    private func sessionsMax(of match: RouteMatch) -> UInt32? {
+        let route = RouteImage.route(match.routeIndex, in: table.image)
+        return RouteImage.options(route.optionsIndex, in: table.image).sessionsMax
+    }
+
     /// Gives back what ``takeTerms(_:_:_:)`` took; does nothing to a session without terms.
     @inline(always)
     mutating func dropTerms(_ slot: Int) {

@@ -112,6 +112,8 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
     var hasWorkedSinceTick = false
     var nextSweepNanoseconds: UInt64 = 0
     var state = RunState.running
+    /// Where sessions are handed over to.
+    var handOverChannel: HandOverChannel?
     private var tableOwner: RouteTable
     private var gateOwner: SourceGate
     let links: WorkerLinks
@@ -122,6 +124,8 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         case running
         /// No listeners; ends with the last session, or at this time.
         case draining(untilNanoseconds: UInt64)
+        /// Sessions stand still, to be given to another process; whether it was sent them all.
+        case handingOver(isSent: Bool)
         case stopped
     }
 
@@ -192,7 +196,7 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
             hasAskedThisTurn = false
             links.wakeBell.ring()
         }
-        if state != .running { checkDrained(nowNanoseconds) }
+        if state != .running { stepEnding(nowNanoseconds) }
     }
 
     /// Handles what has completed, up to a turn's share.
@@ -236,6 +240,7 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         if case .draining(let untilNanoseconds) = state, untilNanoseconds > nowNanoseconds {
             sooner(untilNanoseconds)
         }
+        if case .handingOver(isSent: false) = state { sooner(nowNanoseconds + 500_000) }
         return wait
     }
 
@@ -306,6 +311,14 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         case .stop:
             closeListeners()
             state = .draining(untilNanoseconds: 0)
+        case .handOver(let channel): handOver(to: channel)
+        case .giveUpSessions: giveUpSessions()
+        case .adopt(let channel): adoptSessions(from: channel)
+        case .resumeSessions: resumeSessions()
+        case .nameListener(let index, let address, let plan):
+            while listeners.count <= Int(index) { listeners.append(WorkerListener()) }
+            listeners[Int(index)].address = address
+            listeners[Int(index)].plan = plan
         case .ping: break
         }
     }
@@ -317,10 +330,18 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         }
     }
 
-    /// Ends what is left when the time is over, and the loop when nothing is left.
+    /// What is done in a turn beside the sessions' steps when the worker does not just run.
     @inline(never)
-    private mutating func checkDrained(_ nowNanoseconds: UInt64) {
-        guard case .draining(let untilNanoseconds) = state else { return }
+    private mutating func stepEnding(_ nowNanoseconds: UInt64) {
+        switch state {
+        case .running, .stopped, .handingOver(isSent: true): break
+        case .draining(let untilNanoseconds): checkDrained(nowNanoseconds, untilNanoseconds)
+        case .handingOver(isSent: false): stepHandOver(nowNanoseconds)
+        }
+    }
+
+    /// Ends what is left when the time is over, and the loop when nothing is left.
+    private mutating func checkDrained(_ nowNanoseconds: UInt64, _ untilNanoseconds: UInt64) {
         if nowNanoseconds >= untilNanoseconds {
             // Bounded, both times: two fast peers complete each operation as it is submitted, without end.
             handleCompletions()

@@ -79,11 +79,14 @@ extension Edge {
             worker.links.mailbox.send(.gate(next.gate))
             for listener in listeners.changed {
                 guard let index = listenerIndexes[listener.endpoint] else { continue }
-                worker.links.mailbox.send(.changeListener(index: index, plan: ListenerPlan(listener)))
+                let plan = ListenerPlan(listener)
+                listenerPlans[listener.endpoint] = plan
+                worker.links.mailbox.send(.changeListener(index: index, plan: plan))
             }
             for listener in listeners.closed {
                 guard let index = listenerIndexes[listener.endpoint] else { continue }
                 worker.links.mailbox.send(.removeListener(index: index))
+                listenerDescriptors[listener.endpoint] = nil
             }
             numbers.append(worker.links.mailbox.send(.table(next.table)))
         }
@@ -187,12 +190,15 @@ extension Edge {
             let endpoint = listener.listener.endpoint
             let index = listenerIndexes[endpoint] ?? UInt32(listenerIndexes.count)
             listenerIndexes[endpoint] = index
+            listenerDescriptors[endpoint] = listener.descriptors
+            let plan = ListenerPlan(listener.listener)
+            listenerPlans[endpoint] = plan
             for (worker, descriptor) in zip(workers, listener.descriptors) {
                 worker.links.mailbox.send(
                     .addListener(
                         descriptor: descriptor, index: index,
                         label: localAddress(of: descriptor) ?? SocketAddress(listener.listener.endpoint),
-                        plan: ListenerPlan(listener.listener)))
+                        plan: plan))
             }
         }
     }

@@ -21,6 +21,17 @@ package struct Edge: ~Copyable {
     var listenerIndexes: [IPEndpoint: UInt32] = [:]
     /// Tells the sockets of `asleep` routes.
     let waker: Waker
+    /// The sockets of those that are open, one for each worker: the workers own them, and an upgrade gives
+    /// them on.
+    var listenerDescriptors: [IPEndpoint: [Int32]] = [:]
+    /// What each of them is for, also of those that were closed.
+    var listenerPlans: [IPEndpoint: ListenerPlan] = [:]
+    /// What an upgrade starts.
+    let program: Program
+    /// From whom this process takes over; nil: it was started by itself.
+    let predecessor: Predecessor?
+    /// The process that serves in the place of this one, once there is one.
+    var successor: Int32?
     private let sources: SourceCounters
     private let parkedSources: SourceCounters
     private let limitedRoutes: SourceCounters
@@ -32,8 +43,6 @@ package struct Edge: ~Copyable {
     /// What the control thread knows of us.
     let facts: SharedFacts
     var control: ControlService
-    /// Set once there is nothing more to serve: the process ends with it.
-    var exitStatus: Int32?
     /// Who started this process and watches it.
     let serviceManager = ServiceManager()
     var watchdog: Watchdog?
@@ -42,23 +51,43 @@ package struct Edge: ~Copyable {
     var reloads = 0
     var failedReloads = 0
 
-    /// Checks the configuration and binds every port; nothing is served yet.
-    package init(configurationPath: String) throws(InvalidConfiguration) {
+    /// Serves by a configuration until there is an end of it; the exit status. A process that was started to
+    /// take over from another one, and cannot, tells that one why, and nobody else.
+    package static func serve(_ configurationPath: String) throws(InvalidConfiguration) -> Int32 {
+        let predecessor = Predecessor.find()
+        do throws(InvalidConfiguration) {
+            var edge = try Edge(configurationPath: configurationPath, predecessor: predecessor)
+            return try edge.run()
+        } catch {
+            guard let predecessor, !predecessor.isDone else { throw error }
+            predecessor.refuse(error.text)
+            return 1
+        }
+    }
+
+    /// Checks the configuration; nothing is served yet.
+    private init(configurationPath: String, predecessor: Predecessor?) throws(InvalidConfiguration) {
         ignoreBrokenPipeSignal()
         // First of all: a signal that comes while files are read waits, and ends nothing.
         let signals = try Self.naming("the signals", of: configurationPath) { () throws(Errno) in
             try SignalReader()
         }
+        let program = try Self.naming("its own program", of: configurationPath) { () throws(Errno) in
+            try Program(arguments: CommandLine.arguments)
+        }
         let seed = HashSeed(first: randomBits(), second: randomBits())
         let loaded = try LoadedConfiguration.load(configurationPath, seed: seed)
         let descriptors = (try? raiseDescriptorLimit()) ?? 1024
-        let limits = Limits(loaded.configuration, processors: processorCount(), descriptorsMax: descriptors)
+        var sized = loaded.configuration
+        if let predecessor { sized.workers = .exactly(try predecessor.introduced()) }
+        var limits = Limits(sized, processors: processorCount(), descriptorsMax: descriptors)
         guard limits.hasRoom else {
             throw InvalidConfiguration(
                 text: "\(configurationPath): error: the edge cannot start: this process may have "
                     + "\(descriptors) descriptors only, which leaves none for connections; "
                     + "raise LimitNOFILE= in the unit, or ulimit -n")
         }
+        if let predecessor { limits.pipesPerWorker = max(limits.pipesPerWorker, predecessor.pipesPerWorker) }
         let log = try Self.naming(
             "the log", of: loaded.configuration.location(of: .log, in: configurationPath)
         ) {
@@ -88,7 +117,8 @@ package struct Edge: ~Copyable {
         }
         self.init(
             path: configurationPath, log: log, seed: seed, current: loaded, limits: limits, waker: waker,
-            checks: checks, signals: signals, inbox: inbox, control: control, facts: facts)
+            checks: checks, signals: signals, inbox: inbox, control: control, facts: facts, program: program,
+            predecessor: predecessor)
     }
 
     /// Does a part of the start; a failure says which.
@@ -105,7 +135,7 @@ package struct Edge: ~Copyable {
     private init(
         path: String, log: Log, seed: HashSeed, current: LoadedConfiguration, limits: Limits,
         waker: Waker, checks: TargetChecks, signals: consuming SignalReader, inbox: EdgeInbox,
-        control: ControlService, facts: SharedFacts
+        control: ControlService, facts: SharedFacts, program: Program, predecessor: Predecessor?
     ) {
         self.path = path
         self.log = log
@@ -118,6 +148,8 @@ package struct Edge: ~Copyable {
         self.control = control
         self.facts = facts
         self.checks = checks
+        self.program = program
+        self.predecessor = predecessor
         let sessionsMax = limits.sessionsPerWorker * limits.workers
         sources = SourceCounters(connectionsMax: sessionsMax, keys: (randomBits(), randomBits()))
         limitedRoutes = SourceCounters(connectionsMax: sessionsMax, keys: (randomBits(), randomBits()))
@@ -128,25 +160,31 @@ package struct Edge: ~Copyable {
     }
 
     /// Serves until a signal says to end; the exit status.
-    package mutating func run() throws(InvalidConfiguration) -> Int32 {
-        activationSockets = ActivationSocket.take()
+    private mutating func run() throws(InvalidConfiguration) -> Int32 {
+        activationSockets = predecessor?.activationSockets ?? ActivationSocket.take()
         closeStrangers()
-        let opened = try openListeners(current.configuration.listeners)
+        let opened =
+            if let predecessor {
+                try inheritListeners(predecessor)
+            } else {
+                try openListeners(current.configuration.listeners)
+            }
         // As the user that we were: the folder may be its alone.
+        if let predecessor { control.inherit(predecessor.controlSockets) }
         try openControl(current.configuration)
-        defer { control.removeFile() }
+        defer { if mayRemoveFiles { control.removeFile() } }
 
         // Of the start: a reload does not move it. Behind all that another edge on this machine would have
         // refused us.
         let pidfile = current.configuration.pidfilePath
-        if let pidfile {
+        if let pidfile, predecessor == nil {
             let place = current.configuration.location(of: .pidfile, in: path)
             try Self.naming("pidfile \(pidfile)", of: place) { () throws(Errno) in
                 try writePidfile(pidfile)
             }
         }
         // A start that fails leaves no file that names a process which is not there.
-        defer { if let pidfile { removePidfile(pidfile) } }
+        defer { if let pidfile, mayRemoveFiles { removePidfile(pidfile) } }
 
         try dropPrivileges()
         let inputOutput = try chooseInputOutput()
@@ -161,12 +199,18 @@ package struct Edge: ~Copyable {
         } catch {
             throw InvalidConfiguration(text: "\(path): error: the edge cannot start: a thread: \(error)")
         }
+        if let predecessor {
+            try takeOver(from: predecessor)
+            noteTakenOver(pidfile)
+        }
+        control.serve()
         announce(inputOutput)
         facts.update { [workers] facts in
             facts.workers = workers
             facts.inputOutput = inputOutput
         }
         give(opened)
+        if let predecessor { closeLeftListeners(predecessor) }
 
         defer { log.flush() }
         guard waitForWorkers(workers.map(\.links.mailbox.sentCountNow)) else { return 1 }
@@ -175,6 +219,9 @@ package struct Edge: ~Copyable {
         tellReady(hasFailed: false)
         return serve()
     }
+
+    /// Whether the files that others find us by are ours: not while another process serves.
+    private var mayRemoveFiles: Bool { successor == nil && predecessor?.isDone != false }
 
     private func announce(_ inputOutput: InputOutput) {
         if !current.warnings.isEmpty { log.write(.warning, current.warnings) }
@@ -250,10 +297,6 @@ package struct Edge: ~Copyable {
 
     // MARK: Signals and requests
 
-    /// Why nothing happens yet when somebody asks for an upgrade.
-    static let upgradeRefusal =
-        "this version cannot hand its sessions over to a new one; restart to take the new one into use"
-
     /// Does what signals say and other threads ask, until that ends the edge.
     private mutating func serve() -> Int32 {
         while true {
@@ -262,7 +305,7 @@ package struct Edge: ~Copyable {
             case .reopen:
                 let failure = reopenLog(current.configuration)
                 log.write(failure == nil ? .info : .warning, failure ?? "the log was opened anew")
-            case .upgrade: log.write(.error, "upgrade: \(Self.upgradeRefusal)")
+            case .upgrade: _ = upgrade()
             case .terminate:
                 drain()
                 return 0
@@ -271,7 +314,10 @@ package struct Edge: ~Copyable {
                 return 0
             case nil: break
             }
-            if let exitStatus { return exitStatus }
+            if successor != nil {
+                endReplaced()
+                return 0
+            }
         }
     }
 

@@ -37,7 +37,8 @@ package enum Signal: CaseIterable, Sendable {
     /// SIGUSR2: give everything to a new binary.
     case upgrade
 
-    var number: Int32 {
+    /// As in signal(7).
+    package var number: Int32 {
         switch self {
         case .hangUp: SIGHUP
         case .terminate: SIGTERM

@@ -9,6 +9,13 @@ package struct ActivationSocket: Sendable {
     /// Where it listens; nil: it is no socket that listens for streams.
     package let address: SocketAddress?
 
+    /// One that another process was given, and has given on.
+    package init(descriptor: Int32, name: String) {
+        self.descriptor = descriptor
+        self.name = name
+        address = Self.listeningAddress(of: descriptor)
+    }
+
     /// The first descriptor that is handed over.
     private static let first: Int32 = 3
 
@@ -28,8 +35,7 @@ package struct ActivationSocket: Sendable {
             let descriptor = first + index
             guard clinux_adopt(descriptor) >= 0 else { return nil }
             let name = names.flatMap { Int(index) < $0.count ? String($0[Int(index)]) : nil } ?? "unknown"
-            return ActivationSocket(
-                descriptor: descriptor, name: name, address: listeningAddress(of: descriptor))
+            return ActivationSocket(descriptor: descriptor, name: name)
         }
     }
 

@@ -18,6 +18,8 @@ let usage = """
     Signals: SIGHUP reloads configuration and routes; no connection is touched.
              SIGTERM stops accepting, lets sessions end (timeout drain), and exits.
              SIGINT ends at once. SIGUSR1 opens the log anew.
+             SIGUSR2 starts the program's file anew, which takes over listeners and
+             sessions; nobody is cut off.
 
     """
 
@@ -49,8 +51,7 @@ do {
         let summary = try Edge.check(configurationPath)
         finish(0, summary, to: 1)
     }
-    var edge = try Edge(configurationPath: configurationPath)
-    exitProcess(try edge.run())
+    exitProcess(try Edge.serve(configurationPath))
 } catch {
     finish(1, "\(error.text)\n", to: 2)
 }

@@ -11,8 +11,8 @@ extension EndToEnd {
             ["generic specialization <DataPlane.RingBackend>", "Worker<", ".turn()"],
         ]
 
-        /// Functions below it that run once a reload, not once a session or an event.
-        private static let cold = ["readMailbox"]
+        /// Functions below it that run once a reload or an upgrade, not once a session or an event.
+        private static let cold = ["readMailbox", "stepHandOver"]
 
         /// What must not be called there: reference counting, exclusivity checks, allocation.
         private static let forbidden: Set<Substring> = [

@@ -15,6 +15,10 @@ final class Edge {
         static let reloadRefused = " error reload failed"
         /// In the line of a session that has ended.
         static let access = " access "
+        /// In the line that says that another process has taken over.
+        static let upgraded = " info upgrade: pid "
+        /// In the line that says why none has.
+        static let upgradeFailed = " error upgrade failed"
     }
 
     /// Lines of `switchyard.conf` beside the listener, the routes and the pid file.
@@ -43,17 +47,26 @@ final class Edge {
     ///   - settings: further lines of `switchyard.conf`.
     ///   - listener: kind and options of its listener, with `@` where the address belongs.
     ///   - usesIPv6: listens on ::1 and not on 127.0.0.1.
+    ///   - ownBinary: starts a copy of the binary, `switchyard` in its folder.
     ///   - logsToError: whether its log can be waited for; if not, its port is.
     init(
         routes: String, settings: String = noSettings, listener: String = "tls @", usesIPv6: Bool = false,
-        logsToError: Bool = true
+        logsToError: Bool = true, ownBinary: Bool = false
     ) throws {
         folder = try TemporaryFolder()
+        var binary = Self.binary
+        if ownBinary {
+            // A copy that a test can put something else in the place of.
+            binary = folder.path("switchyard")
+            guard try run("cp", [Self.binary, binary]).succeeded else {
+                throw ChildProcessError(description: "no copy of the binary")
+            }
+        }
         endpoint = usesIPv6 ? .ipv6(port: try FreePort.any()) : .ipv4(port: try FreePort.any())
         try folder.write("routes.d/test.routes", routes + "\n")
         try Self.writeConfiguration(
             in: folder, listeners: [endpoint], as: listener, settings: settings)
-        process = try ChildProcess(Self.binary, ["--config", folder.path("switchyard.conf")])
+        process = try ChildProcess(binary, ["--config", folder.path("switchyard.conf")])
         guard !logsToError else {
             try process.waitForErrorLine { $0.contains(Log.ready) }
             return
@@ -83,6 +96,43 @@ final class Edge {
         let before = process.completeErrorLines().count { $0.contains(Log.reloaded) }
         process.send(signal: SIGHUP)
         try process.waitForErrorLine(count: before + 1) { $0.contains(Log.reloaded) }
+    }
+
+    /// Sends SIGUSR2 to the process that serves, and waits for the next one; its number.
+    func upgrade() throws -> Int32 {
+        let before = process.completeErrorLines().count { $0.contains(Log.upgraded) }
+        let readyBefore = process.completeErrorLines().count { $0.contains(Log.ready) }
+        let old = try servingProcess()
+        kill(old, SIGUSR2)
+        // Not by the process that was started first: it ends.
+        let isDone = Pause.until {
+            let lines = process.completeErrorLines()
+            return lines.count { $0.contains(Log.upgraded) } > before
+                && lines.count { $0.contains(Log.ready) } > readyBefore
+        }
+        let identifier = try servingProcess()
+        guard isDone, identifier != old else { throw ChildProcessError(description: process.errors) }
+        return identifier
+    }
+
+    /// Waits for a line of the log, whichever process writes it, and gives it as key and value.
+    @discardableResult
+    func waitForLine(_ kind: String, where matches: (AccessLine) -> Bool) throws -> AccessLine {
+        var found: AccessLine?
+        _ = Pause.until {
+            found = process.completeErrorLines().filter { $0.contains(kind) }.map(AccessLine.init)
+                .first(where: matches)
+            return found != nil
+        }
+        guard let found else { throw ChildProcessError(description: "no such line:\n\(process.errors)") }
+        return found
+    }
+
+    /// The process that the pidfile names.
+    func servingProcess() throws -> Int32 {
+        let text = folder.read("switchyard.pid").trimmingCharacters(in: .whitespacesAndNewlines)
+        guard let identifier = Int32(text) else { throw ChildProcessError(description: "no pidfile") }
+        return identifier
     }
 
     /// The lines of the sessions that have ended, as key and value.

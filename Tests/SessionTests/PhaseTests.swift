@@ -43,8 +43,9 @@ import Testing
         for phase in Phase.allCases {
             #expect(phase.allows(.closing) == (phase != .free && phase != .closing))
             #expect(phase.allows(.free) == (phase == .closing))
-            #expect(phase.allows(.hello) == (phase == .free || phase == .proxyHeader))
-            #expect(phase.allows(.head) == (phase == .free || phase == .proxyHeader))
+            let isFirst = phase == .free || phase == .proxyHeader || phase == .handingOver
+            #expect(phase.allows(.hello) == isFirst)
+            #expect(phase.allows(.head) == isFirst)
             #expect(
                 phase.allows(phase) == (phase == .connecting), "only a target is followed by the next one")
         }

@@ -114,7 +114,9 @@ extension Judge {
         return actions.contains { action in
             guard case .targets(let targets) = action else { return false }
             let usable = targets.count { $0.weight > 0 }
-            return actions.count == 1 ? client.connectCount == usable : client.connectCount >= usable
+            // An attempt that is given up for an upgrade is made again.
+            let isExact = actions.count == 1 && world.handOverCount == 0
+            return isExact ? client.connectCount == usable : client.connectCount >= usable
         }
     }
 

@@ -191,7 +191,11 @@ final class Judge {
     /// How long a session may stay as it is. Timers are up to two ticks of 17 ms late, completions up to the
     /// longest delay.
     private func patienceNanoseconds(_ activity: SimulatedSession.Activity) -> UInt64 {
-        let slack = 100_000_000 + 6 * UInt64(Scenario.delayNanosecondsMax)
+        var slack = 100_000_000 + 6 * UInt64(Scenario.delayNanosecondsMax)
+        // An upgrade waits until those that are being refused have ended, and the others stand still.
+        if world.handOverCount > 0 {
+            slack += 4 * slack + (world.settings.map(\.refusalNanoseconds).max() ?? 0)
+        }
         func longest(_ setting: (WorkerSettings) -> UInt64) -> UInt64 {
             world.settings.map(setting).max() ?? 0
         }
@@ -204,10 +208,14 @@ final class Judge {
             return max(idle, longest(\.halfCloseNanoseconds)) + slack
         case .refusing: return longest(\.refusalNanoseconds) + slack
         case .closing: return slack
+        case .handingOver: return slack
         }
     }
 
     func countLine() { lineCount += 1 }
+
+    /// Sessions go on: whoever stood still before and does again has moved in between.
+    func noteHandOverEnd() { watches = [:] }
 }
 
 extension Judge {

@@ -31,4 +31,6 @@ enum Mark: Int, CaseIterable {
     case stalledReader
     case completed, completedWithBulk
     case drainedWithSessions, stoppedWithSessions
+    /// Sessions went to another worker, and ones that stood still went on where they were.
+    case handedOverWithSessions, resumedWithSessions
 }

@@ -14,6 +14,8 @@ struct Scenario {
         case mark(origin: Int, Bool)
         case drain(nanoseconds: UInt64)
         case stop
+        /// Sessions go to another worker, or stand still for nothing.
+        case handOver(commits: Bool)
         case hardships(SimulatedHardships)
     }
 
@@ -83,7 +85,8 @@ struct Scenario {
         limits = SimulatedLimits(
             descriptorsMax: listenerCount
                 + (isShortOfDescriptors ? random.number(in: 2...8) : 2 * sessionsMax + 8),
-            buffersMax: 2 * sessionsMax + 1, pipesMax: random.magnitude(in: 1...12),
+            // Two workers have them for a moment.
+            buffersMax: 4 * sessionsMax + 2, pipesMax: random.magnitude(in: 1...12),
             pipeBytesMax: random.pick([1000, 4096, 65_536, 1 << 18]),
             backlogMax: random.magnitude(in: 1...16),
             socketBytes: isBulky ? 16_384...131_072 : random.pick([64...4096, 1000...65_536]))
@@ -208,6 +211,12 @@ struct Scenario {
             for _ in 0..<count {
                 let table = TableModel.random(&random, originCount: originCount, temper)
                 operations.append((start, .table(table)))
+            }
+        }
+        if random.chance(perMille: 400) {
+            for _ in 0..<random.magnitude(in: 1...5) {
+                let start = UInt64(random.number(in: 0...Int(temper.busyNanoseconds)))
+                operations.append((start, .handOver(commits: random.chance(perMille: 600))))
             }
         }
         return operations.sorted { $0.nanoseconds < $1.nanoseconds }

@@ -46,6 +46,10 @@ final class World {
     private(set) var hasClosedListener = false
     private(set) var drainNanoseconds: UInt64?
     private var hasStopped = false
+    private let shared: WorkerShared
+    /// Of sessions that stand still or soon will: where they go, and whether they arrive.
+    private(set) var handOverCount = 0
+    private var handOver: (way: SimulatedHandOver, commits: Bool)?
 
     /// What an origin will say to a connect.
     private struct Answer {
@@ -72,7 +76,7 @@ final class World {
             limits: scenario.limits, hardships: scenario.hardships, seed: random.next())
         limitedRoutesOwner = SourceCounters(connectionsMax: 64, keys: (random.next(), random.next()))
         limitedRoutes = limitedRoutesOwner.view
-        let shared = WorkerShared(
+        shared = WorkerShared(
             sources: SourceCounters(connectionsMax: 64, keys: (random.next(), random.next())),
             parkedSources: SourceCounters(connectionsMax: 64, keys: (random.next(), random.next())),
             limitedRoutes: limitedRoutesOwner,
@@ -109,6 +113,7 @@ final class World {
             isRunning = worker.turn()
             turnCount += 1
             look(actedBefore)
+            endHandOver()
         }
         guard judge.failures.isEmpty else { return }
         if isRunning { judge.fail("no end after \(turnCount) turns") }
@@ -121,7 +126,8 @@ final class World {
     /// When somebody wants to act next.
     private var nextNanoseconds: UInt64 {
         var next = UInt64.max
-        if nextOperation < scenario.operations.count {
+        // Who upgrades does nothing else until that is done.
+        if nextOperation < scenario.operations.count, handOver == nil {
             next = 1_000_000_000 + scenario.operations[nextOperation].nanoseconds
         }
         if scenario.isFrozen, !isFrozen { next = min(next, 1_000_000_000 + scenario.busyNanoseconds) }
@@ -135,7 +141,7 @@ final class World {
     }
 
     private func act() {
-        while nextOperation < scenario.operations.count,
+        while nextOperation < scenario.operations.count, handOver == nil,
             1_000_000_000 + scenario.operations[nextOperation].nanoseconds <= nowNanoseconds
         {
             perform(scenario.operations[nextOperation].operation)
@@ -152,9 +158,30 @@ final class World {
         if isSettled, !hasStopped { perform(.stop) }
     }
 
+    /// Goes on with an upgrade when all sessions stand still.
+    private func endHandOver() {
+        guard let (way, commits) = handOver, worker.isReadyToGiveUp else { return }
+        handOver = nil
+        judge.noteHandOverEnd()
+        let hasSessions = !worker.sessions.isEmpty
+        guard commits, let settings = settings.last else {
+            if hasSessions { mark(.resumedWithSessions) }
+            worker.resume()
+            return
+        }
+        if hasSessions { mark(.handedOverWithSessions) }
+        // The next one does not know when the one before has asked.
+        askedRoutes = [:]
+        let fault = worker.replace(
+            from: way, sessionsMax: scenario.sessionsMax,
+            table: compiledTables[compiledTables.count - 1], settings: settings,
+            links: links, shared: shared)
+        if let fault { judge.fail(fault) }
+    }
+
     /// Nothing will happen any more: every client has had its turn, and no session is left.
     private var isSettled: Bool {
-        guard nextOperation == scenario.operations.count, worker.sessions.isEmpty,
+        guard nextOperation == scenario.operations.count, handOver == nil, worker.sessions.isEmpty,
             worker.backend.queuedCount == 0
         else { return false }
         return isFrozen
@@ -204,6 +231,12 @@ final class World {
             isEnding = true
             hasStopped = true
             _ = send(.stop)
+        case .handOver(let commits):
+            guard !isEnding else { return }
+            let way = SimulatedHandOver()
+            handOver = (way, commits)
+            handOverCount += 1
+            _ = send(.handOver(way.makeChannel()))
         case .hardships(let next): worker.backend.hardships = next
         }
         for index in listeners.indices where isEnding { listeners[index] = -1 }

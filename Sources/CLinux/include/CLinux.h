@@ -31,6 +31,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -304,4 +305,45 @@ int clinux_install_filter(void);
 
 static inline int clinux_set_thread_name(const char *name) {
     return (int)CLINUX_RESULT(prctl(PR_SET_NAME, name, 0, 0, 0));
+}
+
+/// A pair of connected sockets that carry packets (SOCK_SEQPACKET): a message arrives whole, with its descriptors.
+static inline int clinux_packet_pair(int ends[2]) {
+    return (int)CLINUX_RESULT(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends));
+}
+
+/// 1: the descriptor is a unix socket that carries packets, and is closed at the next exec from now on; else 0.
+int clinux_adopt_packet_socket(int descriptor);
+
+/// The most descriptors in a packet here.
+static const int CLINUX_PACKET_DESCRIPTORS = 8;
+
+/// Sends a packet with up to CLINUX_PACKET_DESCRIPTORS descriptors, without waiting.
+long clinux_send_packet(int socket, const void *bytes, size_t count, const int *descriptors, int descriptor_count);
+
+/// Receives a packet without waiting: its size, and 0 at the end. `descriptors` has room for CLINUX_PACKET_DESCRIPTORS.
+/// -EMSGSIZE: there was no room for all of it; its descriptors are closed then.
+long clinux_receive_packet(int socket, void *bytes, size_t count, int *descriptors, int *descriptor_count);
+
+/// Starts a program, which has nothing of this process but its standard descriptors, and `passed` as descriptor 3. No
+/// signal is blocked or ignored there. The process's number, or -errno, also when the program cannot be executed.
+int clinux_spawn(const char *path, char *const arguments[], char *const environment[], int passed);
+
+/// The environment, which ends in NULL.
+char **clinux_environment(void);
+
+/// The status of a child that has ended, as an exit status, or as 256 and the number of a signal; -EAGAIN: it runs.
+static inline int clinux_reap(pid_t child) {
+    int status = 0;
+    int result = (int)CLINUX_RESULT(waitpid(child, &status, WNOHANG));
+    if (result <= 0) return result == 0 ? -EAGAIN : result;
+    return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static inline int clinux_kill(pid_t process, int signal) { return (int)CLINUX_RESULT(kill(process, signal)); }
+
+/// 1: both names lead to the same file.
+static inline int clinux_is_same_file(const char *first, const char *second) {
+    struct stat a, b;
+    return stat(first, &a) == 0 && stat(second, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }

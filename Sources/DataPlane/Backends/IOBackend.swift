@@ -124,6 +124,31 @@ package protocol IOBackend: ~Copyable {
 
     /// Gives the memory of buffers and pipes that nobody has needed of late back to the system.
     mutating func trim()
+
+    // MARK: Hand-over to another process, which has descriptors of its own for the same sockets and pipes
+
+    /// Accepts no more, until ``setAccepting(_:)`` says so. True once nothing that was accepted is under way
+    /// to the worker. To be called again, after the completions were taken, until it says so.
+    mutating func pauseListeners() -> Bool
+
+    /// A connection that was accepted and for which the worker had no room, by its place among them; nil
+    /// behind the last. It stays where it is.
+    func surplus(_ place: Int) -> (index: UInt32, descriptor: Int32)?
+
+    /// Forgets a listener, whose queue is now another process's to take from; after ``pauseListeners()``.
+    mutating func abandonListener(_ descriptor: Int32)
+
+    /// Forgets a socket on which nothing is in flight. The peer does not notice.
+    mutating func abandon(_ descriptor: Int32)
+
+    /// As ``adopt(_:owner:mayHaveBytes:)``, for a connected socket of another process.
+    mutating func takeOver(_ descriptor: Int32, owner: Token, isUnix: Bool)
+
+    /// The descriptors of a pipe.
+    func ends(of pipe: PipeIndex) -> PipeEnds
+
+    /// A pipe of another process, and the bytes in it; nil when there is no room for one more.
+    mutating func adoptPipe(_ ends: PipeEnds) -> PipeIndex?
 }
 
 extension IOBackend where Self: ~Copyable {

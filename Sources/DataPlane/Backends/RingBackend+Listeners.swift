@@ -166,7 +166,7 @@ extension RingBackend {
     }
 
     @inline(always)
-    private mutating func deliver(_ index: UInt32, _ descriptor: Int32) {
+    mutating func deliver(_ index: UInt32, _ descriptor: Int32) {
         listeners.budget -= 1
         completions.push(
             Completion(token: Token(slot: index, generation: 0, kind: .accept), result: descriptor))

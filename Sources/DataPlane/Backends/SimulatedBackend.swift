@@ -190,6 +190,13 @@ package struct SimulatedBackend: IOBackend, ~Copyable {
         ready += accepts
     }
 
+    /// Faults that were under way to a worker that is no more.
+    mutating func dropFaults() {
+        ready = ready[readyHead...].filter { $0.completion.token.kind != .fault }
+        readyHead = 0
+        late.removeAll { $0.completion.token.kind == .fault }
+    }
+
     /// Completions that were not handed out yet.
     var outstanding: [SimulatedCompletion] { ready[readyHead...] + late }
 

@@ -106,8 +106,11 @@ extension SimulatedWorker {
                 faults.append(
                     "session \(slot) counts \(session.inFlight) operations, \(inFlight) are in flight")
             }
-            auditHeldBack(client, &faults)
-            if let origin { auditHeldBack(origin, &faults) }
+            // The end of one that stands still comes when it goes on.
+            if session.phase != .handingOver {
+                auditHeldBack(client, &faults)
+                if let origin { auditHeldBack(origin, &faults) }
+            }
             guard session.phase == .relaying || session.phase == .forwarding, let origin else { continue }
             auditDirection(slot, .client, from: client, to: origin, &faults)
             auditDirection(slot, .origin, from: origin, to: client, &faults)
@@ -147,7 +150,7 @@ extension SimulatedWorker {
     private func auditBuffers(_ faults: inout [String]) {
         var owners = [Int](repeating: 0, count: worker.backend.bufferUses.count)
         // The fixed answers.
-        owners[0] += 1
+        owners[Int(worker.answers.buffer.raw)] += 1
         for slot in liveSlots {
             for index in 0..<2 where worker.sessions[slot].directions[index].buffer != .none {
                 owners[Int(worker.sessions[slot].directions[index].buffer.raw)] += 1

@@ -63,7 +63,7 @@ package struct SimulatedWorker: ~Copyable {
 package struct SimulatedSession: Sendable {
     /// What the session is doing, by the deadline that it has.
     package enum Activity: UInt8, Sendable {
-        case hello, parked, connecting, relaying, refusing, closing
+        case hello, parked, connecting, relaying, refusing, closing, handingOver
     }
 
     /// What it is doing.
@@ -84,6 +84,7 @@ package struct SimulatedSession: Sendable {
             case .relaying, .forwarding: .relaying
             case .refusing: .refusing
             case .closing: .closing
+            case .handingOver: .handingOver
             }
         self.clientConnection = clientConnection
         var digest = SimulatedRandom.mix(UInt64(activity.rawValue) ^ UInt64(session.generation) << 8)
@@ -98,7 +99,7 @@ package struct SimulatedSession: Sendable {
                 digest = SimulatedRandom.mix(
                     digest ^ UInt64(direction.pending) << 8 ^ UInt64(direction.end.rawValue))
             }
-        case .free, .proxyHeader, .hello, .head, .parked, .requesting, .refusing, .closing: break
+        case .free, .proxyHeader, .hello, .head, .parked, .requesting, .refusing, .closing, .handingOver: break
         }
         progress = digest
     }

@@ -28,6 +28,16 @@ package enum WorkerMessage: Sendable {
     case stop
     /// Nothing; that it is acknowledged shows that the worker goes on.
     case ping
+    /// Lets all sessions stand still and sends them to another process, which may or may not get them.
+    case handOver(HandOverChannel)
+    /// That process has them: forgets them, and ends when those that are being refused have ended.
+    case giveUpSessions
+    /// Takes sessions of another process, which stand still until they may go on.
+    case adopt(HandOverChannel)
+    /// Sessions that stand still go on: those taken, or those of a hand-over that came to nothing.
+    case resumeSessions
+    /// What a listener of another process is bound to, and what it is for: for sessions that came in there.
+    case nameListener(index: UInt32, label: SocketAddress, plan: ListenerPlan)
 }
 
 /// Collects what several workers say to one question. A worker has answered when it has acknowledged it.

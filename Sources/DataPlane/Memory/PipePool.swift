@@ -2,8 +2,16 @@ import CLinux
 
 /// A pipe's two descriptors.
 package struct PipeEnds: BitwiseCopyable {
+    /// Where bytes come out.
     package var readEnd: Int32
+    /// Where bytes go in.
     package var writeEnd: Int32
+
+    /// The two ends of one pipe.
+    package init(readEnd: Int32, writeEnd: Int32) {
+        self.readEnd = readEnd
+        self.writeEnd = writeEnd
+    }
 }
 
 /// Pipes for splice(2), made when first needed and kept for the next user. Each costs two descriptors and,
@@ -67,6 +75,13 @@ package struct PipePool: ~Copyable {
             _ = clinux_close(descriptors.1)
             return nil
         }
+        return adopt(PipeEnds(readEnd: descriptors.0, writeEnd: descriptors.1))
+    }
+
+    /// Takes a pipe that somebody else has made, and gives it to the caller; nil when there is no room.
+    @inline(never)
+    package mutating func adopt(_ made: PipeEnds) -> PipeIndex? {
+        guard closedCount > 0 || madeCount < capacity else { return nil }
         let number: Int32
         if closedCount > 0 {
             closedCount -= 1
@@ -75,7 +90,7 @@ package struct PipePool: ~Copyable {
             number = Int32(truncatingIfNeeded: madeCount)
             madeCount += 1
         }
-        ends[Int(number)] = PipeEnds(readEnd: descriptors.0, writeEnd: descriptors.1)
+        ends[Int(number)] = made
         return PipeIndex(number)
     }
 

@@ -80,6 +80,12 @@ package struct TimerWheel: ~Copyable {
         return due > now + 1 ? (due - now - 1) << Self.tickShift : 0
     }
 
+    /// When the deadline of a slot comes up, to a tick or two; 0: it has none.
+    package func dueNanoseconds(_ slot: Int) -> UInt64 {
+        let dueTick = nodes[slot].dueTick
+        return dueTick == 0 ? 0 : startNanoseconds + (dueTick - 1) << Self.tickShift
+    }
+
     /// Takes a slot's deadline away.
     package mutating func clear(_ slot: Int) {
         guard nodes[slot].dueTick != 0 else { return }

@@ -44,6 +44,8 @@ package enum Counter: Int, CaseIterable, BitwiseCopyable, Sendable {
     case turns
     /// Completions for a session that had ended already.
     case staleCompletion
+    /// Sessions that were taken from the process before, and that were given up to the next one.
+    case adopted, handedOver
     /// Access lines that were dropped because nobody read the log.
     case logDropped
     /// Sessions now.

@@ -51,7 +51,7 @@ package struct Direction: BitwiseCopyable {
     package static let smallBurstsToCalm: UInt8 = 4
 
     /// Bytes that the other side's socket has taken, below zero by what is left of a header of ours.
-    private var takenCount: Int64 = 0
+    package var takenCount: Int64 = 0
     /// Bytes received and not yet sent: in the buffer from `offset` on, or in the pipe.
     package var pending: UInt32 = 0
     /// Holds the pending bytes of a direction that copies.

@@ -27,23 +27,38 @@ package enum Phase: UInt8, BitwiseCopyable, CaseIterable {
     case refusing
     /// Waits for the operations in flight, then closes. → free
     case closing
+    /// Stands still while the worker's sessions are handed over to another process, or when it has come from
+    /// one; ``Session/resumes`` says where it goes on. → proxyHeader, hello, head, connecting,
+    /// requesting, relaying, forwarding, closing
+    case handingOver
 
     /// Whether a session may go from here to there.
     package func allows(_ next: Phase) -> Bool {
         switch self {
-        case .free: next == .proxyHeader || next == .hello || next == .head || next == .connecting
-        case .proxyHeader: next == .hello || next == .head || next == .connecting || next == .closing
-        case .hello: next == .parked || next == .connecting || next == .refusing || next == .closing
+        case .free:
+            next == .proxyHeader || next == .hello || next == .head || next == .connecting
+                || next == .handingOver
+        case .proxyHeader:
+            next == .hello || next == .head || next == .connecting || next == .closing
+                || next == .handingOver
+        case .hello:
+            next == .parked || next == .connecting || next == .refusing || next == .closing
+                || next == .handingOver
         case .parked: next == .connecting || next == .refusing || next == .closing
         case .connecting:
             next == .connecting || next == .parked || next == .relaying || next == .refusing
-                || next == .closing
-        case .relaying: next == .closing
-        case .head: next == .requesting || next == .refusing || next == .closing
-        case .requesting: next == .forwarding || next == .refusing || next == .closing
-        case .forwarding: next == .refusing || next == .closing
+                || next == .closing || next == .handingOver
+        case .relaying: next == .closing || next == .handingOver
+        case .head:
+            next == .requesting || next == .refusing || next == .closing || next == .handingOver
+        case .requesting:
+            next == .forwarding || next == .refusing || next == .closing || next == .handingOver
+        case .forwarding: next == .refusing || next == .closing || next == .handingOver
         case .refusing: next == .closing
         case .closing: next == .free
+        case .handingOver:
+            next == .proxyHeader || next == .hello || next == .head || next == .connecting
+                || next == .requesting || next == .relaying || next == .forwarding || next == .closing
         }
     }
 }
@@ -195,6 +210,9 @@ package struct Session: BitwiseCopyable {
     /// Operations in flight, over both sockets.
     package var inFlight: UInt8 = 0
     package var phase: Phase = .free
+    /// While ``phase`` is `handingOver`: where it goes on; `free`: as one that was just accepted; `connecting`
+    /// and `requesting`: not connected; `parked`: as before, with a deadline to keep.
+    package var resumes: Phase = .free
     package var ending: Ending = .none
     /// How the name was matched; none before, when no route knows it, and where there are no routes: on a
     /// `listen tcp`.

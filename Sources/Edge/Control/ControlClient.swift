@@ -41,6 +41,8 @@ final class ControlClient {
     /// A request is read only when the one before it was answered, so that neither grows.
     var wantsInput: Bool { producer == nil && output.isEmpty && !hasEnded && !isLast }
     var wantsOutput: Bool { sent < output.count }
+    /// Whether a request is being answered.
+    var isBusy: Bool { producer != nil || wantsOutput }
 
     /// Does what can be done now. `answer` makes the producer for a request.
     func step(_ answer: (ControlClient, [UInt8]) -> any Producer) {

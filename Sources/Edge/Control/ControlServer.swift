@@ -21,6 +21,8 @@ final class ControlServer: Sendable {
     /// Signalled by workers and the main thread when an answer is there.
     let event: EventDescriptor
     private let next = Mutex<Sockets?>(nil)
+    /// Clients whose request was not answered as a whole.
+    private let busy = Atomic<Int>(0)
 
     init(facts: SharedFacts, inbox: EdgeInbox, log: Log) throws(Errno) {
         self.facts = facts
@@ -38,6 +40,9 @@ final class ControlServer: Sendable {
         next.withLock { $0 = sockets }
         event.signal()
     }
+
+    /// Whether no client waits for an answer.
+    var isIdle: Bool { busy.load(ordering: .acquiring) == 0 }
 
     // MARK: The loop
 
@@ -60,6 +65,7 @@ final class ControlServer: Sendable {
             // All, not those that are ready alone: an answer may be there for one that waits for others.
             for client in clients { step(client, isReady: set.isReady(client.place)) }
             clients.removeAll { $0.isClosed }
+            busy.store(clients.count { $0.isBusy }, ordering: .releasing)
             if let control, set.isReady(control) { accept(sockets.control, .control, &clients) }
             if let metrics, set.isReady(metrics) { accept(sockets.metrics, .metrics, &clients) }
             replace(&sockets)
@@ -148,7 +154,7 @@ final class ControlServer: Sendable {
             return ask { edge in edge.answerDrain(target, isOn) }
         case "upgrade":
             noteAuthor(of: request, client)
-            return FixedProducer(JSONWriter.failure(Edge.upgradeRefusal))
+            return ask { edge in edge.answerUpgrade() }
         default:
             return FixedProducer(JSONWriter.failure("there is no command '\(request.command.prefix(40))'"))
         }

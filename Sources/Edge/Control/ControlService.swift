@@ -10,10 +10,49 @@ struct ControlService {
     private var number: UInt64 = 0
     private var metrics: IPEndpoint?
     private var sockets = ControlServer.Sockets()
+    /// False while another process still serves on the same sockets.
+    private var isServing = false
+    /// The file of the control socket that the process before had elsewhere.
+    private var left: (path: String, number: UInt64)?
 
     init(_ server: ControlServer) { self.server = server }
 
     func start() throws(Errno) { try server.start() }
+
+    /// Serves from now on.
+    mutating func serve() {
+        isServing = true
+        server.use(sockets)
+        if let left, fileNumber(left.path) == left.number { Linux.removeFile(left.path) }
+        left = nil
+    }
+
+    // MARK: Upgrades
+
+    /// What the next process gets; the sockets stay open here.
+    var inheritance: InheritedControl {
+        InheritedControl(path: path, fileNumber: number, metrics: metrics, sockets: sockets)
+    }
+
+    /// Begins with the sockets of the process before.
+    mutating func inherit(_ inherited: InheritedControl) {
+        path = inherited.path
+        number = inherited.fileNumber
+        metrics = inherited.metrics
+        sockets = inherited.sockets
+    }
+
+    /// Another process serves on the sockets and has the file.
+    mutating func giveUp() {
+        path = nil
+        sockets = ControlServer.Sockets()
+        server.use(sockets)
+    }
+
+    /// Whether everybody who has asked something has the answer.
+    var isIdle: Bool { server.isIdle }
+
+    // MARK: Configurations
 
     /// Opens what a configuration names and is not open, and closes what it names no more. With a failure all
     /// stays as it was. Returns a sentence for the log when the default path cannot be had.
@@ -63,7 +102,7 @@ struct ControlService {
             }
         }
         if newPath != path {
-            removeFile()
+            if isServing { removeFile() } else if let path { left = (path, number) }
             path = newPath
             number = newPath.map { fileNumber($0) } ?? 0
         } else if let path, next.control != sockets.control {
@@ -71,7 +110,7 @@ struct ControlService {
         }
         metrics = configuration.metrics
         sockets = next
-        server.use(next)
+        if isServing { server.use(next) }
         return remark
     }
 
@@ -96,6 +135,15 @@ struct ControlService {
         Linux.removeFile(path)
         self.path = nil
     }
+}
+
+/// The control socket and the metrics' as one process gives them to the next.
+struct InheritedControl: Sendable {
+    /// The control socket's path, and what tells its file from a later one there.
+    var path: String?
+    var fileNumber: UInt64 = 0
+    var metrics: IPEndpoint?
+    var sockets = ControlServer.Sockets()
 }
 
 /// Why the control socket or the metrics cannot be had.
