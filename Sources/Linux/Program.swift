@@ -70,6 +70,8 @@ package struct Child: ~Copyable {
     /// Its number, which is its own until its end was told.
     package let identifier: Int32
     private var end: String?
+    /// Whether it was ended by us.
+    package private(set) var isTerminated = false
 
     /// A child by its number.
     package init(identifier: Int32) { self.identifier = identifier }
@@ -86,6 +88,7 @@ package struct Child: ~Copyable {
     /// Ends it at once, and waits until it has.
     package mutating func terminate() {
         guard ending() == nil else { return }
+        isTerminated = true
         _ = clinux_kill(identifier, SIGKILL)
         while ending() == nil { sleepMicroseconds(200) }
     }

@@ -5,8 +5,8 @@ struct Upgrade: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Replaces the running edge by the program that is installed now.",
         discussion:
-            "It is to hand listeners and sessions over. This version of the edge refuses it: restart to "
-            + "take a new program into use.")
+            "The new program takes over listeners and sessions, and nobody is cut off. If it cannot, the "
+            + "old one goes on, and the reason is printed.")
 
     @OptionGroup var socket: SocketOptions
     @OptionGroup var output: OutputOptions

@@ -5,7 +5,7 @@ import Testing
 extension EndToEnd {
     /// What the edge does as a service: notifications, sockets that are handed over, privileges, the units.
     @Suite struct System {
-        @Test(arguments: ["life", "abstract", "watchdog", "sockets", "privileges", "descriptors"])
+        @Test(arguments: ["life", "abstract", "watchdog", "sockets", "privileges", "descriptors", "upgrade"])
         func itDoesWhatTheServiceManagerExpects(_ scenario: String) throws {
             let folder = try TemporaryFolder()
             let result = try run(

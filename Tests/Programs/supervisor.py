@@ -246,6 +246,85 @@ def privileges():
     expect(open(pidfile).read() == "", "no file names a process that is not there")
 
 
+def upgrade():
+    """Three programs in a row: the manager is told which is the main one, and nothing of the first is lost on the way."""
+    import ctypes
+    import json
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: as for systemd, what is left behind is ours.
+    manager = Manager()
+    wanted, address = listening()
+    home = os.path.join(folder, "run")
+    os.mkdir(home)
+    os.chown(home, 65534, 65534)
+    pidfile, control = os.path.join(home, "pid"), os.path.join(home, "control.sock")
+    lines = ["user nobody", f"pidfile {pidfile}", f"control {control}"]
+    manager.start([address], sockets=[wanted], names="https", watchdog=1_200_000, lines=lines)
+    manager.until("READY")
+
+    def facts():
+        status = dict(line.split(":", 1) for line in open(f"/proc/{manager.child}/status"))
+        keys = ("Uid", "Groups", "CapPrm", "CapEff", "CapBnd", "CapAmb", "Seccomp", "Seccomp_filters", "NoNewPrivs")
+        return {key: status[key].split() for key in keys if key in status}
+
+    def descriptor_count():
+        return len(os.listdir(f"/proc/{manager.child}/fd"))
+
+    def ask(command):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(15)
+            client.connect(control)
+            client.sendall(json.dumps({"command": command}).encode() + b"\n")
+            return json.loads(client.makefile().readline())
+
+    first, number, counts = facts(), os.stat(control).st_ino, []
+    for turn in range(3):
+        before = manager.child
+        if turn == 1:
+            answer = ask("upgrade")
+            expect(answer["ok"], "the control socket upgrades", answer)
+        else:
+            os.kill(before, signal.SIGUSR2)
+        manager.child = int(manager.until("MAINPID")["MAINPID"])
+        atexit.register(Manager.stop, manager.child)
+        if turn == 1:
+            expect(answer["pid"] == manager.child, "and tells who serves now", answer)
+        _, status = os.waitpid(before, 0)
+        expect(status == 0, "the process before ends with status 0", status)
+        manager.until("WATCHDOG")
+        expect(any("READY" in fields for fields in manager.seen[-4:]), "it says that it is ready", manager.seen)
+        expect(answers(address), "it serves")
+        expect(facts() == first, "it may do no more and no less", first, facts())
+        expect(open(pidfile).read() == f"{manager.child}\n", "the pidfile names it")
+        expect(os.stat(control).st_ino == number, "the control socket is the same")
+        expect(ask("status")["pid"] == manager.child, "and it answers there")
+        counts.append(descriptor_count())
+        # Whoever asked before is let go a moment later.
+        for _ in range(100):
+            if counts[-1] <= counts[0]:
+                break
+            time.sleep(0.02)
+            counts[-1] = descriptor_count()
+    expect(max(counts) == counts[0], "descriptors do not grow", counts)
+    # What the manager has opened is still known: given up, and wanted again. And a low port can be bound.
+    for listeners in (["127.0.0.7:82"], ["127.0.0.7:82", address]):
+        with open(configuration, "w") as file:
+            file.write("".join(f"listen tls {item}\n" for item in listeners) + common)
+            file.write("".join(line + "\n" for line in lines))
+        os.kill(manager.child, signal.SIGHUP)
+        manager.until("RELOADING")
+        manager.until("READY")
+        expect(not log_has("reload failed"), "the reload works")
+    expect(answers(address) and answers("127.0.0.7:82"), "all is served")
+    # A program that cannot take over: this one goes on, and the manager hears of no other.
+    with open(configuration, "a") as file:
+        file.write("nonsense\n")
+    answer = ask("upgrade")
+    expect(not answer["ok"] and "nonsense" in answer["error"], "a mistake is told", answer)
+    expect(answers(address) and ask("status")["pid"] == manager.child, "and the process goes on")
+    manager.end()
+    expect(not os.path.exists(pidfile) and not os.path.exists(control), "its files are gone", os.listdir(home))
+
+
 def descriptors():
     import resource
     resource.setrlimit(resource.RLIMIT_NOFILE, (70, 70))
@@ -257,5 +336,5 @@ def descriptors():
 
 
 {"life": lambda: life(False), "abstract": lambda: life(True), "watchdog": watchdog, "sockets": sockets,
- "privileges": privileges, "descriptors": descriptors}[scenario]()
+ "upgrade": upgrade, "privileges": privileges, "descriptors": descriptors}[scenario]()
 print("ok")

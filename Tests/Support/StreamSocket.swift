@@ -214,14 +214,15 @@ package final class StreamListener {
     /// Where it listens, with the port that the kernel has chosen.
     package let endpoint: Endpoint
 
-    /// Listens; a port of 0 means any free one.
-    package init(_ wanted: Endpoint = .ipv4(port: 0)) throws {
+    /// Listens; a port of 0 means any free one. So many connections and one more wait to be accepted, and
+    /// further ones are not answered (listen(2)).
+    package init(_ wanted: Endpoint = .ipv4(port: 0), backlog: Int32 = 1024) throws {
         let opened = socket(wanted.family, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
         guard opened >= 0 else { throw SocketError(call: "socket", number: errno) }
         var on: Int32 = 1
         unsafe setsockopt(opened, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
         let bound = unsafe wanted.withSocketAddress { unsafe bind(opened, $0, $1) }
-        guard bound == 0, listen(opened, 1024) == 0 else {
+        guard bound == 0, listen(opened, backlog) == 0 else {
             let number = errno
             Glibc.close(opened)
             throw SocketError(call: "bind to \(wanted)", number: number)

@@ -99,7 +99,8 @@ package struct SimulatedSession: Sendable {
                 digest = SimulatedRandom.mix(
                     digest ^ UInt64(direction.pending) << 8 ^ UInt64(direction.end.rawValue))
             }
-        case .free, .proxyHeader, .hello, .head, .parked, .requesting, .refusing, .closing, .handingOver: break
+        case .free, .proxyHeader, .hello, .head, .parked, .requesting, .refusing, .closing, .handingOver:
+            break
         }
         progress = digest
     }

@@ -210,8 +210,8 @@ package struct Session: BitwiseCopyable {
     /// Operations in flight, over both sockets.
     package var inFlight: UInt8 = 0
     package var phase: Phase = .free
-    /// While ``phase`` is `handingOver`: where it goes on; `free`: as one that was just accepted; `connecting`
-    /// and `requesting`: not connected; `parked`: as before, with a deadline to keep.
+    /// While ``phase`` is `handingOver`: where it goes on; `free`: as one that was just accepted;
+    /// `connecting` and `requesting`: not connected; `parked`: as before, with a deadline to keep.
     package var resumes: Phase = .free
     package var ending: Ending = .none
     /// How the name was matched; none before, when no route knows it, and where there are no routes: on a

@@ -52,8 +52,10 @@ extension Edge {
             try converse(link, &child)
             return child.identifier
         } catch {
+            // Says more than that it could not be told something.
+            let ending = error.isUnreachable && !child.isTerminated ? Self.ending(of: &child) : nil
             child.terminate()
-            throw error
+            throw ending.map { UpgradeFailure("the new process \($0)") } ?? error
         }
     }
 

@@ -140,7 +140,13 @@ extension UpgradeMessage {
 /// Why an upgrade came to nothing, in words for the log.
 struct UpgradeFailure: Error {
     let text: String
-    init(_ text: String) { self.text = text }
+    /// Whether the other process did not take what it was told.
+    let isUnreachable: Bool
+
+    init(_ text: String, isUnreachable: Bool = false) {
+        self.text = text
+        self.isUnreachable = isUnreachable
+    }
 }
 
 /// One end of the conversation, by which nobody waits for ever.
@@ -163,7 +169,7 @@ final class UpgradeLink: Sendable {
                 message.encoded, descriptors: descriptor.map { [$0] } ?? [],
                 deadlineNanoseconds: deadlineNanoseconds)
         } catch {
-            throw UpgradeFailure("\(other) cannot be told: \(error)")
+            throw UpgradeFailure("\(other) cannot be told: \(error)", isUnreachable: true)
         }
     }
 
