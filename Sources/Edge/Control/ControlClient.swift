@@ -7,6 +7,14 @@ final class ControlClient {
     enum Kind {
         case control
         case metrics
+
+        /// So many at once.
+        var clientsMax: Int {
+            switch self {
+            case .control: 64
+            case .metrics: 32
+            }
+        }
     }
 
     /// A longer request is refused.
@@ -23,6 +31,8 @@ final class ControlClient {
     private var sent = 0
     private var producer: (any Producer)?
     private(set) var deadlineNanoseconds: UInt64
+    /// When it was accepted, or had its last answer. Parts of a request do not move this.
+    private(set) var silentSinceNanoseconds: UInt64
     /// No more requests come.
     private var hasEnded = false
     /// Ends when the answer is sent.
@@ -35,7 +45,8 @@ final class ControlClient {
         self.descriptor = descriptor
         self.kind = kind
         let patience = kind == .metrics ? Self.patienceNanoseconds : Self.idleNanoseconds
-        deadlineNanoseconds = monotonicNanoseconds() + patience
+        silentSinceNanoseconds = monotonicNanoseconds()
+        deadlineNanoseconds = silentSinceNanoseconds + patience
     }
 
     /// A request is read only when the one before it was answered, so that neither grows.
@@ -99,6 +110,7 @@ final class ControlClient {
         case .waiting: return false
         case .done:
             self.producer = nil
+            silentSinceNanoseconds = monotonicNanoseconds()
             extend(by: Self.idleNanoseconds)
         }
         return true

@@ -6,9 +6,6 @@ import Synchronization
 /// The thread that answers on the control socket and for `/metrics`. It touches no session: it reads
 /// counters, asks workers for reports, and asks the main thread for whatever changes something.
 final class ControlServer: Sendable {
-    static let controlClientsMax = 64
-    static let metricsClientsMax = 32
-
     /// The listening sockets, which the thread owns once it was told.
     struct Sockets: Sendable {
         var control: Int32?
@@ -53,8 +50,8 @@ final class ControlServer: Sendable {
         while true {
             set.removeAll()
             set.add(event.descriptor, reads: true, writes: false)
-            let control = add(sockets.control, .control, clients, Self.controlClientsMax, &set)
-            let metrics = add(sockets.metrics, .metrics, clients, Self.metricsClientsMax, &set)
+            let control = add(sockets.control, .control, clients, &set)
+            let metrics = add(sockets.metrics, .metrics, clients, &set)
             for client in clients {
                 client.place = set.add(
                     client.descriptor, reads: client.wantsInput, writes: client.wantsOutput)
@@ -72,17 +69,33 @@ final class ControlServer: Sendable {
         }
     }
 
-    /// A listener is looked at while there is room for one more; others wait in its queue.
+    /// A listener is looked at while there is room for one more, or can be made; others wait in its queue.
     private func add(
-        _ listener: Int32?, _ kind: ControlClient.Kind, _ clients: [ControlClient], _ most: Int,
-        _ set: inout PollSet
+        _ listener: Int32?, _ kind: ControlClient.Kind, _ clients: [ControlClient], _ set: inout PollSet
     ) -> Int? {
-        guard let listener, clients.count(where: { $0.kind == kind }) < most else { return nil }
+        guard let listener, hasRoom(kind, clients) || longestSilent(kind, clients) != nil else { return nil }
         return set.add(listener, reads: true, writes: false)
+    }
+
+    private func hasRoom(_ kind: ControlClient.Kind, _ clients: [ControlClient]) -> Bool {
+        clients.count { $0.kind == kind } < kind.clientsMax
+    }
+
+    /// Who has gone for the longest time without a whole request. A client that was answered and says nothing
+    /// is one of them; one that is being answered is not.
+    private func longestSilent(_ kind: ControlClient.Kind, _ clients: [ControlClient]) -> ControlClient? {
+        clients.filter { $0.kind == kind && $0.wantsInput }
+            .min { $0.silentSinceNanoseconds < $1.silentSinceNanoseconds }
     }
 
     private func accept(_ listener: Int32?, _ kind: ControlClient.Kind, _ clients: inout [ControlClient]) {
         guard let listener else { return }
+        if !hasRoom(kind, clients) {
+            // Whoever takes all places and asks nothing must not keep those out who have a question.
+            guard let silent = longestSilent(kind, clients) else { return }
+            silent.close()
+            clients.removeAll { $0.isClosed }
+        }
         guard let descriptor = acceptConnection(listener) else {
             // No descriptor, perhaps: the sessions may have them all. Not at once again.
             sleepMicroseconds(10_000)
@@ -92,6 +105,9 @@ final class ControlServer: Sendable {
     }
 
     private func step(_ client: ControlClient, isReady: Bool) {
+        // Nothing of it was waited for, so that it has hung up. It would be told again at once, for as long
+        // as its answer takes.
+        if isReady, !client.wantsInput, !client.wantsOutput { return client.close() }
         client.step { client, request in answer(client, request) }
         if monotonicNanoseconds() > client.deadlineNanoseconds { client.close() }
     }
@@ -149,8 +165,11 @@ final class ControlServer: Sendable {
             return ask { edge in edge.answerReload() }
         case "check": return ask { edge in edge.answerCheck() }
         case "drain":
+            guard let target = request.text("target"), !target.isEmpty else {
+                return FixedProducer(JSONWriter.failure("drain needs a \"target\""))
+            }
             noteAuthor(of: request, client)
-            let (target, isOn) = (request.text("target") ?? "", !request.bool("off"))
+            let isOn = !request.bool("off")
             return ask { edge in edge.answerDrain(target, isOn) }
         case "upgrade":
             noteAuthor(of: request, client)

@@ -1,0 +1,78 @@
+import Foundation
+import Support
+import Testing
+
+extension EndToEnd {
+    /// Clients of the control socket and of the metrics that behave badly, and what the rest sees of them.
+    @Suite struct ControlLimits {
+        /// What the metrics say.
+        private func metrics(_ port: UInt16) throws -> String {
+            let client = try StreamSocket(to: .ipv4(port: port))
+            try client.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            return String(decoding: try client.receiveToEnd(), as: UTF8.self)
+        }
+
+        private func ask(_ socket: String, _ request: String) throws -> String {
+            let client = try StreamSocket(to: .unix(path: socket))
+            try client.send(request + "\n")
+            return String(decoding: try client.receive(), as: UTF8.self)
+        }
+
+        @Test func whoTakesAllPlacesAndSaysNothingKeepsNobodyOut() throws {
+            let folder = try TemporaryFolder()
+            let socket = folder.path("control.sock")
+            let port = try FreePort.any()
+            let edge = try Edge(
+                routes: "a.example reject", settings: "control \(socket)\nmetrics 127.0.0.1:\(port)")
+            var silent = try (0..<40).map { _ in try StreamSocket(to: .ipv4(port: port)) }
+            let start = ContinuousClock.now
+            #expect(try metrics(port).contains("switchyard_sessions 0"))
+            #expect(ContinuousClock.now - start < .seconds(3), "before their time is over")
+
+            // One that was answered may ask again, as long as it is not the one that is silent the longest.
+            silent += try (0..<40).map { _ in try StreamSocket(to: .unix(path: socket)) }
+            let asking = try StreamSocket(to: .unix(path: socket))
+            try asking.send("{\"command\":\"status\"}\n")
+            #expect(String(decoding: try asking.receive(), as: UTF8.self).contains("\"ok\":true"))
+            silent += try (0..<30).map { _ in try StreamSocket(to: .unix(path: socket)) }
+            #expect(try ask(socket, "{\"command\":\"status\"}").contains("\"ok\":true"))
+            try asking.send("{\"command\":\"status\"}\n")
+            #expect(String(decoding: try asking.receive(), as: UTF8.self).contains("\"ok\":true"))
+            #expect(edge.process.isRunning)
+            for client in silent { client.close() }
+        }
+
+        @Test func aClientThatHangsUpBeforeItsAnswerCostsNoTime() throws {
+            let folder = try TemporaryFolder()
+            let socket = folder.path("control.sock")
+            let routes = (0..<100_000).map { "n\($0).example 127.0.0.1:1" }.joined(separator: "\n")
+            let edge = try Edge(routes: routes, settings: "control \(socket)")
+            let before = try Self.controlTicks(edge.process.identifier)
+            let start = ContinuousClock.now
+            for _ in 0..<30 {
+                let client = try StreamSocket(to: .unix(path: socket))
+                try client.send("{\"command\":\"check\"}\n")
+                Pause.milliseconds(10)
+                client.close()
+            }
+            // Behind all the others.
+            #expect(try ask(socket, "{\"command\":\"check\"}").contains("\"ok\":true"))
+            let ticks = try Self.controlTicks(edge.process.identifier) - before
+            let passed = ContinuousClock.now - start
+            #expect(passed > .milliseconds(500), "there was something to wait for: \(passed)")
+            #expect(ticks <= 15, "\(ticks) hundredths of a second of processor time in \(passed)")
+        }
+
+        /// Hundredths of a second of processor time that the control thread has used.
+        private static func controlTicks(_ process: Int32) throws -> Int {
+            let tasks = "/proc/\(process)/task"
+            for task in try FileManager.default.contentsOfDirectory(atPath: tasks) {
+                let text = try run("cat", ["\(tasks)/\(task)/stat"]).output
+                guard text.contains("(control)") else { continue }
+                let fields = text.split(separator: ")").last?.split(separator: " ") ?? []
+                return (Int(fields[11]) ?? 0) + (Int(fields[12]) ?? 0)
+            }
+            return 0
+        }
+    }
+}
