@@ -110,7 +110,7 @@ package struct Edge: ~Copyable {
         let facts = SharedFacts(
             EdgeFacts(
                 path: absolutePath(configurationPath), limits: limits, current: loaded, checks: checks,
-                tableNanoseconds: now,
+                log: log, tableNanoseconds: now,
                 startNanoseconds: now, startRealtimeNanoseconds: realtimeNanoseconds()))
         let control = try Self.naming("the control thread", of: configurationPath) { () throws(Errno) in
             ControlService(try ControlServer(facts: facts, inbox: inbox, log: log))

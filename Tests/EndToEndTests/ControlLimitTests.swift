@@ -74,5 +74,31 @@ extension EndToEnd {
             }
             return 0
         }
+
+        @Test func linesThatADiskDoesNotTakeAreCountedAndMissed() throws {
+            let folder = try TemporaryFolder()
+            let port = try FreePort.any()
+            func settings(_ log: String) -> String { "log \(log)\nmetrics 127.0.0.1:\(port)" }
+            let edge = try Edge(
+                routes: "a.example reject", settings: settings("/dev/full"), logsToError: false)
+            for _ in 0..<5 {
+                let client = try StreamSocket(to: edge.endpoint)
+                try client.send(HelloBuilder(name: "a.example").record())
+                _ = try client.receiveToEnd()
+            }
+            let isCounted = try Pause.until {
+                let line = try metrics(port).split(separator: "\n")
+                    .first { $0.hasPrefix("switchyard_log_dropped_total ") }
+                return Int(line?.split(separator: " ").last ?? "") ?? 0 >= 5
+            }
+            #expect(isCounted)
+            let file = folder.path("log")
+            try Edge.writeConfiguration(
+                in: edge.folder, listeners: [edge.endpoint], settings: settings(file))
+            edge.process.send(signal: SIGHUP)
+            let isTold = Pause.until { folder.read("log").contains(" lines lost: ") }
+            #expect(isTold, "\(folder.read("log"))")
+            #expect(folder.read("log").contains("No space left on device"))
+        }
     }
 }

@@ -209,7 +209,9 @@ enum MetricsText {
         ) {
             $0.sample(facts.sum(.staleCompletion))
         }
-        writer.counter("switchyard_log_dropped_total", "Access lines dropped because the log was not read.") {
+        writer.counter(
+            "switchyard_log_dropped_total", "Lines lost because the log was not read or could not be written."
+        ) {
             $0.sample(facts.sum(.logDropped))
         }
     }
