@@ -178,6 +178,7 @@ package struct Edge: ~Copyable {
         // refused us.
         let pidfile = current.configuration.pidfilePath
         if let pidfile, predecessor == nil {
+            try checkPidfile(pidfile)
             let place = current.configuration.location(of: .pidfile, in: path)
             try Self.naming("pidfile \(pidfile)", of: place) { () throws(Errno) in
                 try writePidfile(pidfile)

@@ -100,5 +100,29 @@ extension EndToEnd {
             #expect(isTold, "\(folder.read("log"))")
             #expect(folder.read("log").contains("No space left on device"))
         }
+
+        @Test func aPidfileBelongsToTheEdgeThatRuns() throws {
+            let folder = try TemporaryFolder()
+            var first: Edge? = try Edge(routes: "a.example reject", settings: "control off")
+            let pidfile = try #require(first).folder.path("switchyard.pid")
+            let process = try #require(first).process
+            func configuration() throws -> String {
+                try folder.write(
+                    "switchyard.conf",
+                    "listen tls 127.0.0.1:\(try FreePort.any())\ncontrol off\npidfile \(pidfile)\n")
+            }
+            let refused = try run(Edge.binary, ["--config", try configuration()], seconds: 10)
+            #expect(refused.ending == .status(1), "\(refused.everything)")
+            #expect(refused.errors.contains("switchyard.conf:3:"), "\(refused.errors)")
+            #expect(refused.errors.contains("process \(process.identifier)"), "\(refused.errors)")
+            #expect(try String(contentsOfFile: pidfile, encoding: .utf8) == "\(process.identifier)\n")
+            // What a crash has left is replaced.
+            process.send(signal: SIGKILL)
+            _ = try process.wait()
+            let third = try ChildProcess(Edge.binary, ["--config", try configuration()])
+            try third.waitForErrorLine { $0.contains(Edge.Log.ready) }
+            #expect(try String(contentsOfFile: pidfile, encoding: .utf8) == "\(third.identifier)\n")
+            first = nil
+        }
     }
 }
