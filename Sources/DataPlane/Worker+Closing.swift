@@ -28,7 +28,7 @@ extension Worker where Backend: ~Copyable {
         case .requesting:
             // As above; there is no other target.
             backend.cancel(sessions[slot].origin)
-        case .relaying where isOverdue(slot):
+        case .relaying where isOverdue(slot), .forwarding where isOverdue(slot):
             end(slot, .drained)
         case .relaying, .forwarding:
             end(slot, sessions[slot].isHalfClosed ? .halfClosed : .idle)
