@@ -19,8 +19,7 @@ extension Worker where Backend: ~Copyable {
         case .hello:
             count.add(.helloTimeout)
             end(slot, .helloTimeout)
-        case .parked:
-            refuse(slot, .parkTimeout, answers[.internalError], .rejected)
+        case .parked: refuseParking(slot)
         case .connecting:
             // The attempt completes as cancelled, which is a failure like any other: on to the next target.
             backend.cancel(sessions[slot].origin)
