@@ -75,6 +75,31 @@ extension EndToEnd {
             return 0
         }
 
+        @Test func theMetricsSayWhichTargetsGetNoSessions() throws {
+            let folder = try TemporaryFolder()
+            let socket = folder.path("control.sock")
+            let (port, closed) = (try FreePort.any(), try FreePort.any())
+            let target = try StreamListener()
+            let edge = try Edge(
+                routes:
+                    "a.example 127.0.0.1:\(closed) check=tcp:200ms\nb.example \(target.endpoint) check=tcp",
+                settings: "control \(socket)\nmetrics 127.0.0.1:\(port)")
+            try edge.process.waitForErrorLine { $0.contains(" is down: ") }
+            func line(_ endpoint: String, _ value: Int) -> String {
+                "\nswitchyard_target_up{target=\"\(endpoint)\"} \(value)\n"
+            }
+            var text = try metrics(port)
+            #expect(text.contains(line("127.0.0.1:\(closed)", 0)), "\(text)")
+            #expect(text.contains(line("\(target.endpoint)", 1)), "\(text)")
+            #expect(text.contains("\nswitchyard_targets_passed_over 1\n"))
+            let drained = try ask(socket, "{\"command\":\"drain\",\"target\":\"\(target.endpoint)\"}")
+            #expect(drained.contains("\"ok\":true"), "\(drained)")
+            text = try metrics(port)
+            #expect(text.contains(line("\(target.endpoint)", 0)), "\(text)")
+            #expect(text.contains("\nswitchyard_targets_passed_over 2\n"))
+            #expect(try ask(socket, "{\"command\":\"drain\"}").contains("drain needs"))
+        }
+
         @Test func linesThatADiskDoesNotTakeAreCountedAndMissed() throws {
             let folder = try TemporaryFolder()
             let port = try FreePort.any()
