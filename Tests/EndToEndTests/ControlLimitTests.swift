@@ -100,6 +100,17 @@ extension EndToEnd {
             #expect(try ask(socket, "{\"command\":\"drain\"}").contains("drain needs"))
         }
 
+        @Test func aNameMayBeAskedForAsPeopleWriteIt() throws {
+            let folder = try TemporaryFolder()
+            let socket = folder.path("control.sock")
+            let edge = try Edge(routes: "b\u{FC}cher.example 127.0.0.1:1", settings: "control \(socket)")
+            for name in ["b\u{FC}cher.example", "B\u{DC}CHER.example", "xn--bcher-kva.example"] {
+                let answer = try ask(socket, "{\"command\":\"routes\",\"name\":\"\(name)\"}")
+                #expect(answer.contains("\"match\":\"exact\""), "\(name): \(answer)")
+            }
+            #expect(edge.process.isRunning)
+        }
+
         @Test func linesThatADiskDoesNotTakeAreCountedAndMissed() throws {
             let folder = try TemporaryFolder()
             let port = try FreePort.any()

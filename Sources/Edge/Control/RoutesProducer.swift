@@ -81,7 +81,7 @@ final class RoutesProducer: Producer {
     init(_ request: ControlRequest, _ table: RouteTable, _ states: TargetStates) {
         self.table = table
         self.states = states
-        name = request.text("name")
+        name = request.hostName("name")
     }
 
     func produce(_ output: inout [UInt8]) -> Production {
