@@ -7,7 +7,7 @@ extension Worker where Backend: ~Copyable {
     /// False: there are too many, or the process ends and there will be no new table, and it was refused.
     mutating func park(_ slot: Int, nanoseconds: UInt64) -> Bool {
         guard sessions[slot].phase != .parked else { return true }
-        guard state == .running else {
+        if case .draining = state {
             refuseParking(slot)
             return false
         }
