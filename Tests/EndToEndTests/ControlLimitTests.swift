@@ -42,6 +42,29 @@ extension EndToEnd {
             for client in silent { client.close() }
         }
 
+        @Test func whoReadsAnAnswerForEverMakesRoomInTheEnd() throws {
+            let folder = try TemporaryFolder()
+            let socket = folder.path("control.sock")
+            let routes = (0..<50_000).map { "n\($0).example 127.0.0.1:1" }.joined(separator: "\n")
+            let edge = try Edge(routes: routes, settings: "control \(socket)")
+            let slow = try (0..<64).map { _ in try StreamSocket(to: .unix(path: socket)) }
+            for client in slow { try client.send("{\"command\":\"routes\"}\n") }
+            let reading = Background {
+                for _ in 0..<12 {
+                    for client in slow { _ = try? client.receive(exactly: 1 << 17) }
+                    Pause.milliseconds(2000)
+                }
+            }
+            // Of which the first is about to be over.
+            Pause.milliseconds(6000)
+            let start = ContinuousClock.now
+            #expect(try ask(socket, "{\"command\":\"status\"}").contains("\"ok\":true"))
+            #expect(ContinuousClock.now - start < .seconds(8))
+            for client in slow { client.close() }
+            try? reading.wait()
+            #expect(edge.process.isRunning)
+        }
+
         @Test func aClientThatHangsUpBeforeItsAnswerCostsNoTime() throws {
             let folder = try TemporaryFolder()
             let socket = folder.path("control.sock")

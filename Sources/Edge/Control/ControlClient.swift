@@ -31,8 +31,9 @@ final class ControlClient {
     private var sent = 0
     private var producer: (any Producer)?
     private(set) var deadlineNanoseconds: UInt64
-    /// When it was accepted, or had its last answer. Parts of a request do not move this.
-    private(set) var silentSinceNanoseconds: UInt64
+    /// When it was accepted, had its last answer, or made its last request: the last of these. Neither parts
+    /// of a request nor of an answer move this.
+    private(set) var sinceNanoseconds: UInt64
     /// No more requests come.
     private var hasEnded = false
     /// Ends when the answer is sent.
@@ -45,8 +46,8 @@ final class ControlClient {
         self.descriptor = descriptor
         self.kind = kind
         let patience = kind == .metrics ? Self.patienceNanoseconds : Self.idleNanoseconds
-        silentSinceNanoseconds = monotonicNanoseconds()
-        deadlineNanoseconds = silentSinceNanoseconds + patience
+        sinceNanoseconds = monotonicNanoseconds()
+        deadlineNanoseconds = sinceNanoseconds + patience
     }
 
     /// A request is read only when the one before it was answered, so that neither grows.
@@ -69,6 +70,7 @@ final class ControlClient {
                 } else if isLast {
                     close()
                 } else if let request = takeRequest() {
+                    sinceNanoseconds = monotonicNanoseconds()
                     producer = answer(self, request)
                 } else {
                     if hasEnded { close() }
@@ -110,7 +112,7 @@ final class ControlClient {
         case .waiting: return false
         case .done:
             self.producer = nil
-            silentSinceNanoseconds = monotonicNanoseconds()
+            sinceNanoseconds = monotonicNanoseconds()
             extend(by: Self.idleNanoseconds)
         }
         return true

@@ -73,7 +73,7 @@ final class ControlServer: Sendable {
     private func add(
         _ listener: Int32?, _ kind: ControlClient.Kind, _ clients: [ControlClient], _ set: inout PollSet
     ) -> Int? {
-        guard let listener, hasRoom(kind, clients) || longestSilent(kind, clients) != nil else { return nil }
+        guard let listener, hasRoom(kind, clients) || dispensable(kind, clients) != nil else { return nil }
         return set.add(listener, reads: true, writes: false)
     }
 
@@ -81,19 +81,24 @@ final class ControlServer: Sendable {
         clients.count { $0.kind == kind } < kind.clientsMax
     }
 
-    /// Who has gone for the longest time without a whole request. A client that was answered and says nothing
-    /// is one of them; one that is being answered is not.
-    private func longestSilent(_ kind: ControlClient.Kind, _ clients: [ControlClient]) -> ControlClient? {
-        clients.filter { $0.kind == kind && $0.wantsInput }
-            .min { $0.silentSinceNanoseconds < $1.silentSinceNanoseconds }
+    /// Who makes room: the client that has gone for the longest time without a whole request, also one that
+    /// was answered before; when there is none, one that has taken too long to read its answer.
+    private func dispensable(_ kind: ControlClient.Kind, _ clients: [ControlClient]) -> ControlClient? {
+        let others = clients.filter { $0.kind == kind }
+        let now = monotonicNanoseconds()
+        func isSlow(_ client: ControlClient) -> Bool {
+            client.wantsOutput && client.sinceNanoseconds + ControlClient.patienceNanoseconds < now
+        }
+        return others.filter(\.wantsInput).min { $0.sinceNanoseconds < $1.sinceNanoseconds }
+            ?? others.filter(isSlow).min { $0.sinceNanoseconds < $1.sinceNanoseconds }
     }
 
     private func accept(_ listener: Int32?, _ kind: ControlClient.Kind, _ clients: inout [ControlClient]) {
         guard let listener else { return }
         if !hasRoom(kind, clients) {
             // Whoever takes all places and asks nothing must not keep those out who have a question.
-            guard let silent = longestSilent(kind, clients) else { return }
-            silent.close()
+            guard let other = dispensable(kind, clients) else { return }
+            other.close()
             clients.removeAll { $0.isClosed }
         }
         guard let descriptor = acceptConnection(listener) else {
