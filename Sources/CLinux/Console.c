@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <termios.h>
 
+int clinux_is_open(int descriptor) { return fcntl(descriptor, F_GETFD) >= 0; }
+
 int clinux_is_terminal(int descriptor) { return isatty(descriptor); }
 
 int clinux_terminal_size(int descriptor, int *columns, int *rows) {

@@ -19,8 +19,7 @@ extension Worker where Backend: ~Copyable {
         case .hello:
             count.add(.helloTimeout)
             end(slot, .helloTimeout)
-        case .parked:
-            refuse(slot, .parkTimeout, answers[.internalError], .rejected)
+        case .parked: refuseParking(slot)
         case .connecting:
             // The attempt completes as cancelled, which is a failure like any other: on to the next target.
             backend.cancel(sessions[slot].origin)
@@ -28,7 +27,7 @@ extension Worker where Backend: ~Copyable {
         case .requesting:
             // As above; there is no other target.
             backend.cancel(sessions[slot].origin)
-        case .relaying where isOverdue(slot):
+        case .relaying where isOverdue(slot), .forwarding where isOverdue(slot):
             end(slot, .drained)
         case .relaying, .forwarding:
             end(slot, sessions[slot].isHalfClosed ? .halfClosed : .idle)

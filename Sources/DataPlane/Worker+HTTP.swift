@@ -82,12 +82,12 @@ extension Worker where Backend: ~Copyable {
             end(slot, .rejected)
         case .targets, .held, .asleep:
             // Neither the redirection nor the target of `http=` waits for the site to wake up.
-            forward(slot, RouteImage.options(route.optionsIndex, in: table.image).http)
+            forward(slot, match, route)
         }
     }
 
-    private mutating func forward(_ slot: Int, _ forward: RouteOptions.HTTPForward) {
-        switch forward {
+    private mutating func forward(_ slot: Int, _ match: RouteMatch, _ route: Route) {
+        switch RouteImage.options(route.optionsIndex, in: table.image).http {
         case .challenges(let address) where request.isChallenge:
             guard request.isRead else {
                 answer(slot, .methodNotAllowed, .badRequest, .requestRefused)
@@ -103,6 +103,12 @@ extension Worker where Backend: ~Copyable {
         case .everything(let address):
             guard !request.isChunked else {
                 answer(slot, .lengthRequired, .badRequest, .requestRefused)
+                return
+            }
+            // Sessions of the site as those over TLS. Challenges for a responder are not, and a certificate
+            // can be renewed while the site is full.
+            guard takeTerms(slot, match, route) else {
+                answer(slot, .serviceUnavailable, .routeLimit, .routeLimited)
                 return
             }
             connect(slot, to: SocketAddress(address, in: table.image))
@@ -279,6 +285,7 @@ extension Worker where Backend: ~Copyable {
         releaseBytes(slot, .client)
         backend.close(sessions[slot].origin, reset: false)
         sessions[slot].origin = -1
+        dropTerms(slot)
         sessions[slot].enter(.refusing)
         sessions[slot].ending = .completed
         timers.set(slot, dueNanoseconds: backend.nowNanoseconds + settings.refusalNanoseconds)

@@ -202,7 +202,7 @@ extension Worker where Backend: ~Copyable {
             record.wantsHeadOnly = session.wantsHeadOnly
             record.contentBytesLeft = session.contentBytesLeft
         }
-        if stage.hasOrigin, !session.terms.isEmpty {
+        if stage.hasOrigin || stage.isRequest, !session.terms.isEmpty {
             record.termKinds = session.terms
             record.terms = terms[slot]
         }

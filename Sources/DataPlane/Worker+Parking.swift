@@ -4,9 +4,13 @@ import Wire
 
 extension Worker where Backend: ~Copyable {
     /// Keeps a session, with its hello, until there is a new table. Its deadline is that of its first wait.
-    /// False: there are too many, and it was refused.
+    /// False: there are too many, or the process ends and there will be no new table, and it was refused.
     mutating func park(_ slot: Int, nanoseconds: UInt64) -> Bool {
         guard sessions[slot].phase != .parked else { return true }
+        if case .draining = state {
+            refuseParking(slot)
+            return false
+        }
         let address = sessions[slot].source.address
         guard parkedCount < settings.parkedMax,
             parkedSources.acquire(address, limit: settings.parkedPerSourceMax)
@@ -27,6 +31,16 @@ extension Worker where Backend: ~Copyable {
         // has gone is told nevertheless, and its place is free for another one.
         backend.watchEnd(sessions[slot].client)
         return true
+    }
+
+    /// What a session gets that has waited in vain.
+    mutating func refuseParking(_ slot: Int) {
+        refuse(slot, .parkTimeout, answers[.internalError], .rejected)
+    }
+
+    /// The process ends: nobody need wait for a table that will not come.
+    mutating func refuseParked() {
+        while parkedHead >= 0 { refuseParking(Int(parkedHead)) }
     }
 
     /// Takes a session out of the list of those that wait, if it is there.

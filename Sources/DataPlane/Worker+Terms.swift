@@ -94,7 +94,9 @@ extension Worker where Backend: ~Copyable {
         for slot in 0..<sessions.touchedCount {
             let kinds = sessions[slot].terms
             guard kinds.contains(.drains), !kinds.contains(.ending) else { continue }
-            guard sessions[slot].phase == .connecting || sessions[slot].phase == .relaying else { continue }
+            let isConnecting = sessions[slot].phase == .connecting || sessions[slot].phase == .requesting
+            let isRelaying = sessions[slot].phase == .relaying || sessions[slot].phase == .forwarding
+            guard isConnecting || isRelaying else { continue }
             let match = findRoute(slot)
             guard
                 match.kind == .none
@@ -105,7 +107,7 @@ extension Worker where Backend: ~Copyable {
             sessions[slot].terms.insert(.ending)
             drainableCount -= 1
             // An attempt to connect has a deadline of its own; what comes of it starts with this one.
-            guard sessions[slot].phase == .relaying else { continue }
+            guard isRelaying else { continue }
             timers.hasten(slot, dueNanoseconds: terms[slot].endNanoseconds)
         }
     }

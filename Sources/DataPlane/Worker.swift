@@ -308,6 +308,7 @@ package struct Worker<Backend: IOBackend & ~Copyable>: ~Copyable {
         case .drain(let nanoseconds):
             closeListeners()
             state = .draining(untilNanoseconds: backend.nowNanoseconds + nanoseconds)
+            refuseParked()
         case .stop:
             closeListeners()
             state = .draining(untilNanoseconds: 0)

@@ -14,6 +14,21 @@ extension Edge {
         }
     }
 
+    /// Fails when the pidfile names an edge that runs: with its file it would lose its name. What an edge
+    /// left behind that was killed is no reason, nor is a number that is somebody else's by now. Who takes
+    /// the place of another edge does not ask, and writes.
+    func checkPidfile(_ path: String) throws(InvalidConfiguration) {
+        guard let bytes = try? readFile(path, bytesMax: 64),
+            let number = Int32(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)),
+            number > 0, number != processIdentifier(),
+            let name = nameOfLivingProcess(number), name == nameOfLivingProcess(processIdentifier())
+        else { return }
+        throw InvalidConfiguration(
+            text: "\(current.configuration.location(of: .pidfile, in: self.path)): error: "
+                + "the edge cannot start: pidfile \(path) is that of process \(number), a \(name) that runs; "
+                + "stop that one first, or give this one a pidfile of its own")
+    }
+
     /// Removes the pidfile, or empties it where its folder is somebody else's: a file that names a process
     /// which is not there is worse than none. One that names another process is that one's.
     func removePidfile(_ path: String) {

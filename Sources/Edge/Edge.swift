@@ -110,7 +110,7 @@ package struct Edge: ~Copyable {
         let facts = SharedFacts(
             EdgeFacts(
                 path: absolutePath(configurationPath), limits: limits, current: loaded, checks: checks,
-                tableNanoseconds: now,
+                log: log, tableNanoseconds: now,
                 startNanoseconds: now, startRealtimeNanoseconds: realtimeNanoseconds()))
         let control = try Self.naming("the control thread", of: configurationPath) { () throws(Errno) in
             ControlService(try ControlServer(facts: facts, inbox: inbox, log: log))
@@ -178,6 +178,7 @@ package struct Edge: ~Copyable {
         // refused us.
         let pidfile = current.configuration.pidfilePath
         if let pidfile, predecessor == nil {
+            try checkPidfile(pidfile)
             let place = current.configuration.location(of: .pidfile, in: path)
             try Self.naming("pidfile \(pidfile)", of: place) { () throws(Errno) in
                 try writePidfile(pidfile)

@@ -12,6 +12,10 @@ final class Log: Sendable {
     private let rings = Mutex<[LogRing]>([])
     private let control = LogRing()
     private let level: Mutex<LogSettings.Level>
+    /// For the log's thread: what it has to say of itself.
+    private let notices = LogRing(bytesMax: 4096)
+    /// Lines that nobody will read: the log could not be written, or its reader is too slow.
+    private let lostCount = Atomic<UInt64>(0)
     private let builder = Mutex<LineBuilder>(LineBuilder())
 
     /// Writes to standard error until told otherwise.
@@ -25,18 +29,45 @@ final class Log: Sendable {
     /// Starts the thread that writes.
     func start() throws(Errno) {
         try startThread("log") { [self] in
+            var untold = LogRing.Loss()
             while true {
                 bell.wait()
-                drain()
+                drain(&untold)
             }
         }
     }
 
+    /// Lines that were lost here; those that workers could not hand over are counted by them.
+    var lostLines: UInt64 { lostCount.load(ordering: .relaxed) }
+
     /// Writes what there is now. For the log's thread alone: it may wait for its reader for ever, and holds
-    /// no lock meanwhile.
-    private func drain() {
+    /// no lock meanwhile. `untold` are the lines that were lost since the log last said so.
+    private func drain(_ untold: inout LogRing.Loss) {
+        if untold.error != nil { tell(&untold) }
         let rings = rings.withLock { $0 }
-        for ring in rings { _ = ring.drain(to: descriptor) }
+        for ring in rings {
+            let loss = ring.drain(to: descriptor)
+            guard let error = loss.error else { continue }
+            lostCount.add(UInt64(loss.lines), ordering: .relaxed)
+            untold.lines += loss.lines
+            untold.isTorn = untold.isTorn || loss.isTorn
+            untold.error = error
+        }
+    }
+
+    /// Says how many lines were lost, if the log can be written again: a full disk has room, or there is
+    /// another file. If not, it is tried again with the next lines.
+    private func tell(_ untold: inout LogRing.Loss) {
+        let reason = untold.error.map { "\($0)" } ?? "-"
+        let text =
+            " warning the log could not be written for a while (\(reason)): lines lost: \(untold.lines)\n"
+        var line = LineBuilder()
+        // Behind the beginning of a line, which stays without its end.
+        if untold.isTorn { line.append(byte: UInt8(ascii: "\n")) }
+        line.append(timestampNanoseconds: realtimeNanoseconds())
+        for byte in text.utf8 { line.append(byte: byte) }
+        guard notices.append(line.bytes), notices.drain(to: descriptor).error == nil else { return }
+        untold = LogRing.Loss()
     }
 
     /// Waits until what there is now is written, for the end of the process; not for long, because a reader
@@ -80,25 +111,26 @@ final class Log: Sendable {
             line.append(byte: UInt8(ascii: " "))
             for byte in severity.rawValue.utf8 { line.append(byte: byte) }
             line.append(byte: UInt8(ascii: " "))
-            _ = control.append(line.bytes)
-            append(text, by: &line)
+            let hasBegun = control.append(line.bytes)
+            if !hasBegun || !append(text, by: &line) { lostCount.add(1, ordering: .relaxed) }
         }
         bell.ring()
     }
 
-    private func append(_ text: String, by line: inout LineBuilder) {
+    /// False when there was no room for all of it.
+    private func append(_ text: String, by line: inout LineBuilder) -> Bool {
         line.clear()
         var column = 0
         for byte in text.utf8 {
             line.append(byte: byte)
             column += 1
             guard column == 4000 else { continue }
-            _ = control.append(line.bytes)
+            guard control.append(line.bytes) else { return false }
             line.clear()
             column = 0
         }
         line.append(byte: UInt8(ascii: "\n"))
-        _ = control.append(line.bytes)
+        return control.append(line.bytes)
     }
 }
 

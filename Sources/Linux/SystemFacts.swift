@@ -61,6 +61,18 @@ private func readToEnd(_ descriptor: Int32, bytesMax: Int) throws(Errno) -> [UIn
     return bytes
 }
 
+/// The name of a process that runs (proc_pid_stat(5)); nil: there is none of this number, or it has ended and
+/// nobody has asked how.
+package func nameOfLivingProcess(_ process: Int32) -> String? {
+    // `12 (name) S …`, where the name may hold anything.
+    guard let bytes = try? readToEnd("/proc/\(process)/stat", bytesMax: 4096),
+        let start = bytes.firstIndex(of: UInt8(ascii: "(")),
+        let end = bytes.lastIndex(of: UInt8(ascii: ")")), start < end, end + 2 < bytes.count,
+        ![UInt8(ascii: "Z"), UInt8(ascii: "X")].contains(bytes[end + 2])
+    else { return nil }
+    return String(decoding: bytes[(start + 1)..<end], as: UTF8.self)
+}
+
 /// The user that this process acts as.
 package func effectiveUser() -> UInt32 { geteuid() }
 

@@ -1,5 +1,8 @@
 import CLinux
 
+/// Whether a descriptor means anything.
+package func isOpen(_ descriptor: Int32) -> Bool { clinux_is_open(descriptor) == 1 }
+
 /// Whether a descriptor is a terminal.
 package func isTerminal(_ descriptor: Int32) -> Bool { clinux_is_terminal(descriptor) == 1 }
 

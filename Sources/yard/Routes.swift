@@ -21,6 +21,9 @@ struct Routes: ParsableCommand {
         if let name {
             let explanation = RouteExplanation(name: name, style: style)
             let answer = try client.ask(request)
+            guard !answer["items"].elements.isEmpty || !output.isJSON else {
+                throw YardError("no route knows the name \(name)", status: .refused)
+            }
             Output.write(output.isJSON ? answer["items"].elements.map(\.line) : explanation.lines(answer))
             let match = answer["items"].elements.first?["match"].text ?? answer["match"].text
             if answer["items"].elements.isEmpty || match == "none" {

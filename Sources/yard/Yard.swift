@@ -22,21 +22,36 @@ import YardKit
         ])
 
     static func main() {
+        // The socket would take its number, and the answer would go to the edge.
+        guard isOpen(1) else {
+            Output.writeError("yard: standard output is closed")
+            exitProcess(ExitStatus.notAsked.rawValue)
+        }
         do {
             var command = try parseAsRoot()
             try command.run()
         } catch let error as YardError {
-            Output.writeError("yard: \(Human.cleanLines(error.text))")
-            exitProcess(error.status.rawValue)
+            fail(error.text, "yard: \(Human.cleanLines(error.text))", error.status)
         } catch let status as ExitCode {
             exitProcess(status.rawValue)
         } catch {
             // Help that was asked for is no failure; everything else that the parser throws is a wrong line.
             let isGood = exitCode(for: error) == .success
             let text = fullMessage(for: error)
-            if isGood { Output.write([text]) } else { Output.writeError(text) }
-            exitProcess(isGood ? 0 : ExitStatus.notAsked.rawValue)
+            guard isGood else { fail(message(for: error), text, .notAsked) }
+            Output.write([text])
+            exitProcess(ExitStatus.done.rawValue)
         }
+    }
+
+    /// Ends with a failure. Who asks for JSON gets it then, too, and need not read two outputs.
+    private static func fail(_ reason: String, _ text: String, _ status: ExitStatus) -> Never {
+        if CommandLine.arguments.prefix(while: { $0 != "--" }).contains("--json") {
+            Output.write([JSONValue.failure(reason).line])
+        } else {
+            Output.writeError(text)
+        }
+        exitProcess(status.rawValue)
     }
 }
 

@@ -160,12 +160,14 @@ extension EndToEnd {
         @Test func theEndOfTheProcessDoesNotWaitForWhoWaits() throws {
             let edge = try Edge(
                 routes: "a.example asleep wake=unix:/nonexistent/wake.sock",
-                settings: "workers 1\ntimeout wake=60s drain=1s")
+                settings: "workers 1\ntimeout wake=60s drain=60s")
             let client = try open(edge, "a.example")
             Thread.pause(milliseconds: 200)
             edge.process.send(signal: SIGTERM)
+            #expect(Bytes.isAlert(try client.receiveToEnd(), 80), "as at the end of its wait")
+            client.close()
             #expect(try edge.process.wait(seconds: 5) == .status(0))
-            #expect(edge.accessLines.contains { $0["end"] == "drained" }, "\(edge.process.errors)")
+            #expect(edge.accessLines.contains { $0["end"] == "park-timeout" }, "\(edge.process.errors)")
             client.close()
         }
 

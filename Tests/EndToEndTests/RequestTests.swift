@@ -76,6 +76,40 @@ extension EndToEnd {
             #expect(page.output == "a.example answered by nginx\n")
         }
 
+        @Test func requestsOfASiteAreUnderTheTermsOfItsRoute() throws {
+            let server = try StreamListener()
+            let port = try Port(
+                routes: "a.example 127.0.0.1:1 http=all:\(server.endpoint) max=1 idle=1s\n"
+                    + "b.example 127.0.0.1:1 http=all:\(server.endpoint) drain=200ms")
+            let request = "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
+            let first = try StreamSocket(to: port.endpoint)
+            try first.send(request)
+            let session = try server.accept()
+            let refused = try port.ask(request)
+            #expect(refused.hasPrefix("HTTP/1.1 503 ") && refused.hasSuffix(" now.\n"), "\(refused)")
+            try port.edge.waitForAccessLine { $0["end"] == "route-limit" && $0["name"] == "a.example" }
+            // Its time without a byte is over, and its place is free.
+            _ = try? first.receiveToEnd()
+            try port.edge.waitForAccessLine(seconds: 3) { $0["end"] == "idle-timeout" }
+            session.close()
+            for _ in 0..<3 {
+                let next = try StreamSocket(to: port.endpoint)
+                try next.send(request)
+                let answering = try server.accept()
+                _ = try answering.receive()
+                try answering.send("HTTP/1.1 204 No Content\r\n\r\n")
+                answering.close()
+                #expect(String(decoding: try next.receiveToEnd(), as: UTF8.self).contains(" 204 "))
+            }
+            let changed = try StreamSocket(to: port.endpoint)
+            try changed.send("GET / HTTP/1.1\r\nHost: b.example\r\n\r\n")
+            let patient = try server.accept()
+            try port.edge.reload(routes: "a.example reject\nb.example reject")
+            _ = try? changed.receiveToEnd()
+            try port.edge.waitForAccessLine(seconds: 3) { $0["end"] == "drained" }
+            patient.close()
+        }
+
         @Test func requestsThatMightEndInTwoPlacesAreRefusedAndReachNobody() throws {
             let server = try StreamListener()
             let port = try Port(routes: "a.example 127.0.0.1:1 http=all:\(server.endpoint)")
@@ -251,6 +285,8 @@ extension EndToEnd {
             try connection.send("HTTP/1.1 413 Too Large\r\n\r\n")
             connection.close()
             #expect(try client.receive() == Array("HTTP/1.1 413 Too Large\r\n\r\n".utf8))
+            // Once the edge has seen the server's end: content that still goes there is answered by a reset.
+            Pause.milliseconds(200)
             // More of the content, which nobody wants, does not turn the answer into a reset.
             try client.send("more")
             #expect(try client.receiveToEnd() == [])

@@ -45,7 +45,7 @@ private final class Collected: @unchecked Sendable {
         let pipe = try TestPipe()
         let collected = Collected()
         let reader = Background { collected.bytes = pipe.readAll() }
-        let isGood = ring.drain(to: pipe.writeEnd)
+        let isGood = ring.drain(to: pipe.writeEnd).error == nil
         closeDescriptor(pipe.writeEnd)
         try reader.wait()
         closeDescriptor(pipe.readEnd)
@@ -101,7 +101,7 @@ private final class Collected: @unchecked Sendable {
         var isOver = false
         while !isOver, monotonicNanoseconds() < deadline {
             isOver = (try? writer.wait(seconds: 0)) != nil
-            #expect(ring.drain(to: pipe.writeEnd))
+            #expect(ring.drain(to: pipe.writeEnd).error == nil)
         }
         closeDescriptor(pipe.writeEnd)
         try reader.wait()
@@ -111,13 +111,16 @@ private final class Collected: @unchecked Sendable {
         #expect(collected.bytes == taken.bytes)
     }
 
-    @Test("A descriptor that fails for good loses the lines, and the ring goes on")
+    @Test("A descriptor that fails for good loses the lines, which are counted, and the ring goes on")
     func failure() throws {
         let ring = LogRing()
         let pipe = try TestPipe()
         var isTaken = ring.append(line(1, 5).span.rawBytes)
         #expect(isTaken)
-        #expect(!ring.drain(to: pipe.readEnd), "nobody can write to the reading end")
+        isTaken = ring.append(line(2, 5).span.rawBytes)
+        #expect(isTaken)
+        let loss = ring.drain(to: pipe.readEnd)
+        #expect(loss.lines == 2 && loss.error != nil, "nobody can write to the reading end")
         isTaken = ring.append(line(2, 5).span.rawBytes)
         #expect(isTaken)
         #expect(try drain(ring) == line(2, 5))
@@ -134,7 +137,7 @@ private final class Collected: @unchecked Sendable {
         #expect(isTaken, "more than a pipe holds")
         let spent = Collected()
         let drainer = Background {
-            let isGood = ring.drain(to: pipe.writeEnd)
+            let isGood = ring.drain(to: pipe.writeEnd).error == nil
             closeDescriptor(pipe.writeEnd)
             var time = timespec()
             unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)

@@ -58,7 +58,9 @@ extension Judge {
         case "park-timeout":
             isTrue =
                 hasHello && isParkable
-                && elapsed({ min($0.heldNanoseconds, $0.wakeNanoseconds) }, since: client.adoptedNanoseconds)
+                && (world.isEnding
+                    || elapsed(
+                        { min($0.heldNanoseconds, $0.wakeNanoseconds) }, since: client.adoptedNanoseconds))
         case "park-limit":
             let limit = world.settings.map { min($0.parkedMax, $0.parkedPerSourceMax) }.min() ?? 0
             isTrue = hasHello && isParkable && limit < world.scenario.clients.count

@@ -271,11 +271,3 @@ package final class StreamListener {
         }
     }
 }
-
-/// Ports that nobody listens on.
-package enum FreePort {
-    /// A port that was free a moment ago, on the IPv4 loopback address.
-    package static func any() throws -> UInt16 {
-        try StreamListener(.ipv4(port: 0)).endpoint.port
-    }
-}

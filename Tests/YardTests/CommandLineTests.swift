@@ -95,6 +95,35 @@ private func runYard(_ arguments: [String], socket: String) throws -> Finished {
         #expect(result.output.isEmpty)
     }
 
+    @Test func `A failure is JSON for who asks for JSON`() throws {
+        let edge = try RecordedEdge(["drain": #"{"ok":false,"error":"no"}"# + "\n"])
+        let refused = try edge.yard(["drain", "10.0.0.1:1", "--json"])
+        #expect(refused.ending == .status(1))
+        #expect(refused.output == #"{"ok":false,"error":"no"}"# + "\n")
+        #expect(refused.errors.isEmpty)
+        let none = try RecordedEdge(["routes": try recorded("route-none")])
+        let unknown = try none.yard(["routes", "nobody.example", "--json"])
+        #expect(unknown.ending == .status(1) && unknown.output.hasPrefix(#"{"ok":false,"error":""#))
+        let verbs = ["status", "routes", "sessions", "stats", "targets", "top", "reload", "check", "upgrade"]
+        for arguments in verbs.map({ [$0] }) + [["drain", "x"], ["sessions", "--limit", "0"], ["drain"]] {
+            let result = try runYard(arguments + ["--json"], socket: "/nonexistent/control.sock")
+            #expect(result.ending == .status(2), "\(arguments): \(result.everything)")
+            let answer = try JSONReader.read(Array(result.output.dropLast().utf8))
+            #expect(answer["ok"].flag == false && answer["error"].text?.isEmpty == false, "\(arguments)")
+        }
+    }
+
+    @Test func `A closed standard output is an error and not silence`() throws {
+        let edge = try RecordedEdge(["status": try recorded("status")])
+        let program = Repository.path(".build/release/yard")
+        let result = try run(
+            "sh", ["-c", "exec \"$0\" status >&-", program], environment: ["SWITCHYARD_CONTROL": edge.path])
+        #expect(result.ending == .status(2))
+        #expect(result.errors == "yard: standard output is closed\n")
+        // The edge waits for somebody.
+        _ = try edge.yard(["status"])
+    }
+
     @Test func `Without an edge it says what to do, with status 2`() throws {
         let result = try runYard(["status"], socket: "/nonexistent/control.sock")
         #expect(result.ending == .status(2))

@@ -5,6 +5,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/// 1 when the descriptor is open.
+int clinux_is_open(int descriptor);
+
 /// 1 when the descriptor is a terminal.
 int clinux_is_terminal(int descriptor);
 

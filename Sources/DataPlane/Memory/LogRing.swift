@@ -1,5 +1,5 @@
 import CLinux
-import Linux
+package import Linux
 import Synchronization
 
 /// Lines on their way from one worker to the log: a ring of bytes with one writer and one reader, and no
@@ -55,11 +55,24 @@ import Synchronization
         return bytes
     }
 
-    /// Writes what there is to a descriptor and takes it out of the ring; false when the descriptor fails for
-    /// good, and the lines are lost. For the reader.
-    package func drain(to descriptor: Int32) -> Bool {
+    /// What a descriptor that has failed did to the lines.
+    package struct Loss {
+        /// Lines that are not in the log, or not as a whole.
+        package var lines = 0
+        /// Whether the beginning of one of them is.
+        package var isTorn = false
+        /// Nil: nothing was lost.
+        package var error: Errno?
+
+        package init() {}
+    }
+
+    /// Writes what there is to a descriptor and takes it out of the ring. When the descriptor fails for good,
+    /// what is left is lost. For the reader.
+    package func drain(to descriptor: Int32) -> Loss {
         var start = tail.load(ordering: .relaxed)
         let end = head.load(ordering: .acquiring)
+        var loss = Loss()
         while start < end {
             let place = start % bytesMax
             let count = min(end - start, bytesMax - place)
@@ -72,12 +85,21 @@ import Synchronization
                 continue
             }
             guard written > 0 else {
+                loss.error = Errno(result: written)
+                loss.lines = lineCount(start..<end)
                 tail.store(end, ordering: .releasing)
-                return false
+                return loss
             }
+            // SAFETY: as above; a full disk takes a part, and the rest of the line is lost with what follows.
+            loss.isTorn = unsafe memory[place + written - 1] != UInt8(ascii: "\n")
             start += written
             tail.store(start, ordering: .releasing)
         }
-        return true
+        return Loss()
+    }
+
+    private func lineCount(_ places: Range<Int>) -> Int {
+        // SAFETY: the caller is the reader, and the bytes between tail and head are its.
+        places.count { unsafe memory[$0 % bytesMax] == UInt8(ascii: "\n") }
     }
 }

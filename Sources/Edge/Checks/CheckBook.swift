@@ -7,8 +7,9 @@ import Routes
 struct CheckBook: Sendable {
     private(set) var checks: [Check] = []
     private var indexes: [CheckKey: Int] = [:]
-    /// By due time, the soonest first: a binary heap of indexes of ``checks`` that are not running.
-    private var waiting: [Int] = []
+    /// Those of ``checks`` that are not running; apart from the others those whose targets are down.
+    private var waiting = CheckQueue()
+    private var waitingDown = CheckQueue()
     private var table: RouteTable?
     /// Drained by the operator, by text, with their indexes in the table of now.
     private(set) var drained: [String: [UInt32]] = [:]
@@ -38,8 +39,9 @@ struct CheckBook: Sendable {
             checks[index].intervalNanoseconds = interval
             checks[index].dueNanoseconds = min(before.dueNanoseconds, nowNanoseconds + interval)
         }
-        waiting = checks.indices.filter { !checks[$0].isRunning }
-            .sorted { checks[$0].dueNanoseconds < checks[$1].dueNanoseconds }
+        waiting = CheckQueue()
+        waitingDown = CheckQueue()
+        for index in checks.indices where !checks[index].isRunning { insert(index) }
 
         let gone = adoptDrained(next)
         for check in checks where check.isDown { mark(check) }
@@ -176,13 +178,18 @@ struct CheckBook: Sendable {
 
     // MARK: Attempts
 
-    /// When the next attempt is due; nil: there is nothing to check.
-    var nextDueNanoseconds: UInt64? { waiting.first.map { checks[$0].dueNanoseconds } }
+    /// When the next attempt is due; nil: there is nothing to check. `withDown`: those count too whose
+    /// targets are down.
+    func nextDueNanoseconds(withDown: Bool) -> UInt64? {
+        [waiting.nextDueNanoseconds, withDown ? waitingDown.nextDueNanoseconds : nil].compactMap { $0 }.min()
+    }
 
-    /// The next check that is due, which then runs.
-    mutating func begin(nowNanoseconds: UInt64) -> Check? {
-        guard let index = waiting.first, checks[index].dueNanoseconds <= nowNanoseconds else { return nil }
-        removeFirst()
+    /// The next check that is due, which then runs; one whose target is down if no other is, and only
+    /// `withDown`.
+    mutating func begin(nowNanoseconds: UInt64, withDown: Bool) -> Check? {
+        var due = waiting.takeDue(nowNanoseconds: nowNanoseconds)
+        if due == nil, withDown { due = waitingDown.takeDue(nowNanoseconds: nowNanoseconds) }
+        guard let index = due else { return nil }
         checks[index].isRunning = true
         // From begin to begin, and never later than the interval; a little sooner, so that checks do not stay
         // in step.
@@ -220,34 +227,12 @@ struct CheckBook: Sendable {
         return checks[index]
     }
 
-    // MARK: The heap
-
-    private func isSooner(_ left: Int, _ right: Int) -> Bool {
-        checks[waiting[left]].dueNanoseconds < checks[waiting[right]].dueNanoseconds
-    }
-
     private mutating func insert(_ index: Int) {
-        waiting.append(index)
-        var place = waiting.count - 1
-        while place > 0, isSooner(place, (place - 1) / 2) {
-            waiting.swapAt(place, (place - 1) / 2)
-            place = (place - 1) / 2
-        }
-    }
-
-    private mutating func removeFirst() {
-        waiting.swapAt(0, waiting.count - 1)
-        waiting.removeLast()
-        var place = 0
-        while true {
-            var soonest = place
-            for child in [2 * place + 1, 2 * place + 2]
-            where child < waiting.count && isSooner(child, soonest) {
-                soonest = child
-            }
-            guard soonest != place else { return }
-            waiting.swapAt(place, soonest)
-            place = soonest
+        let due = checks[index].dueNanoseconds
+        if checks[index].isDown {
+            waitingDown.insert(index, dueNanoseconds: due)
+        } else {
+            waiting.insert(index, dueNanoseconds: due)
         }
     }
 

@@ -13,11 +13,15 @@ final class TargetChecks: Sendable {
     private let log: Log
     private let wakeUp: EventDescriptor
     private let attemptsMax: Int
+    /// To targets that are down: such an attempt mostly lasts until its deadline, and many of them must not
+    /// keep the others from being checked in time.
+    private let attemptsToDownMax: Int
 
     /// `attemptsMax`: so many attempts at once, each of which has a descriptor.
     init(log: Log, attemptsMax: Int) throws(Errno) {
         self.log = log
         self.attemptsMax = attemptsMax
+        attemptsToDownMax = max(1, attemptsMax / 2)
         book = Mutex(CheckBook(seed: randomBits()))
         workers = Mutex([])
         connectNanoseconds = Mutex(5_000_000_000)
@@ -80,7 +84,10 @@ final class TargetChecks: Sendable {
         var round = CheckRound()
         while true {
             let now = monotonicNanoseconds()
-            let due = round.attempts.count < attemptsMax ? book.withLock(\.nextDueNanoseconds) : nil
+            let withDown = round.downCount < attemptsToDownMax
+            let due =
+                round.attempts.count < attemptsMax
+                ? book.withLock { $0.nextDueNanoseconds(withDown: withDown) } : nil
             var wait = Int32(-1)
             if let next = [due, round.nextDeadline, round.nextTelling].compactMap({ $0 }).min() {
                 wait = next > now ? Int32(clamping: (next - now) / 1_000_000 + 1) : 0
@@ -95,7 +102,9 @@ final class TargetChecks: Sendable {
                 finish(number, error, &round, then)
             }
             while round.attempts.count < attemptsMax,
-                let check = book.withLock({ $0.begin(nowNanoseconds: then) })
+                let check = book.withLock({
+                    $0.begin(nowNanoseconds: then, withDown: round.downCount < attemptsToDownMax)
+                })
             {
                 begin(check, poll, &round, then)
             }
@@ -111,7 +120,9 @@ final class TargetChecks: Sendable {
             round.lastNumber += 1
             let limit = min(check.intervalNanoseconds, connectNanoseconds.withLock { $0 })
             round.attempts[round.lastNumber] = RunningCheck(
-                key: check.key, address: check.address, attempt: attempt, deadlineNanoseconds: now + limit)
+                key: check.key, address: check.address, attempt: attempt, deadlineNanoseconds: now + limit,
+                wasDown: check.isDown)
+            if check.isDown { round.downCount += 1 }
             do throws(Errno) {
                 try poll.add(attempt.descriptor, number: round.lastNumber, forWriting: true)
             } catch {
@@ -166,6 +177,7 @@ final class TargetChecks: Sendable {
         _ number: UInt64, _ error: String?, _ round: inout CheckRound, _ now: UInt64, isOurs: Bool = false
     ) {
         guard let running = round.attempts.removeValue(forKey: number) else { return }
+        if running.wasDown { round.downCount -= 1 }
         // A target that was told who asks should be able to read that; a reset might come before it.
         running.attempt.close(reset: running.key.proxyHeader == .none || running.key.kind == .hello)
         note(running.key, running.address, error, isOurs: isOurs, &round, now)
@@ -207,6 +219,8 @@ private struct CheckRound {
 
     /// By the number that the poll knows; 0 is the wake-up's.
     var attempts: [UInt64: RunningCheck] = [:]
+    /// Those of them to targets that were down when they began.
+    var downCount = 0
     var lastNumber: UInt64 = 0
     /// Targets that have answered since the workers were told.
     var answered: [SocketAddress] = []
@@ -222,6 +236,7 @@ private struct RunningCheck {
     let address: SocketAddress
     let attempt: Attempt
     let deadlineNanoseconds: UInt64
+    let wasDown: Bool
     var isConnected = false
     var received: [UInt8] = []
 }

@@ -7,6 +7,14 @@ final class ControlClient {
     enum Kind {
         case control
         case metrics
+
+        /// So many at once.
+        var clientsMax: Int {
+            switch self {
+            case .control: 64
+            case .metrics: 32
+            }
+        }
     }
 
     /// A longer request is refused.
@@ -23,6 +31,9 @@ final class ControlClient {
     private var sent = 0
     private var producer: (any Producer)?
     private(set) var deadlineNanoseconds: UInt64
+    /// When it was accepted, had its last answer, or made its last request: the last of these. Neither parts
+    /// of a request nor of an answer move this.
+    private(set) var sinceNanoseconds: UInt64
     /// No more requests come.
     private var hasEnded = false
     /// Ends when the answer is sent.
@@ -35,7 +46,8 @@ final class ControlClient {
         self.descriptor = descriptor
         self.kind = kind
         let patience = kind == .metrics ? Self.patienceNanoseconds : Self.idleNanoseconds
-        deadlineNanoseconds = monotonicNanoseconds() + patience
+        sinceNanoseconds = monotonicNanoseconds()
+        deadlineNanoseconds = sinceNanoseconds + patience
     }
 
     /// A request is read only when the one before it was answered, so that neither grows.
@@ -58,6 +70,7 @@ final class ControlClient {
                 } else if isLast {
                     close()
                 } else if let request = takeRequest() {
+                    sinceNanoseconds = monotonicNanoseconds()
                     producer = answer(self, request)
                 } else {
                     if hasEnded { close() }
@@ -99,6 +112,7 @@ final class ControlClient {
         case .waiting: return false
         case .done:
             self.producer = nil
+            sinceNanoseconds = monotonicNanoseconds()
             extend(by: Self.idleNanoseconds)
         }
         return true

@@ -1,3 +1,5 @@
+import Routes
+
 /// A request on the control socket: one flat JSON object, on one line.
 package struct ControlRequest: Equatable, Sendable {
     /// The value of a key.
@@ -20,6 +22,11 @@ package struct ControlRequest: Equatable, Sendable {
     package func text(_ key: String) -> String? {
         guard case .text(let text) = values[key] else { return nil }
         return text
+    }
+
+    /// A key's value if it is a text, as a host name: letters beyond ASCII are encoded as a hello has them.
+    package func hostName(_ key: String) -> String? {
+        text(key).map { $0.utf8.allSatisfy { $0 < 0x80 } ? $0 : UnicodeName.ascii($0) ?? $0 }
     }
 
     /// A key's value if it is a number.

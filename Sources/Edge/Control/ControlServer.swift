@@ -6,9 +6,6 @@ import Synchronization
 /// The thread that answers on the control socket and for `/metrics`. It touches no session: it reads
 /// counters, asks workers for reports, and asks the main thread for whatever changes something.
 final class ControlServer: Sendable {
-    static let controlClientsMax = 64
-    static let metricsClientsMax = 32
-
     /// The listening sockets, which the thread owns once it was told.
     struct Sockets: Sendable {
         var control: Int32?
@@ -53,8 +50,8 @@ final class ControlServer: Sendable {
         while true {
             set.removeAll()
             set.add(event.descriptor, reads: true, writes: false)
-            let control = add(sockets.control, .control, clients, Self.controlClientsMax, &set)
-            let metrics = add(sockets.metrics, .metrics, clients, Self.metricsClientsMax, &set)
+            let control = add(sockets.control, .control, clients, &set)
+            let metrics = add(sockets.metrics, .metrics, clients, &set)
             for client in clients {
                 client.place = set.add(
                     client.descriptor, reads: client.wantsInput, writes: client.wantsOutput)
@@ -72,17 +69,38 @@ final class ControlServer: Sendable {
         }
     }
 
-    /// A listener is looked at while there is room for one more; others wait in its queue.
+    /// A listener is looked at while there is room for one more, or can be made; others wait in its queue.
     private func add(
-        _ listener: Int32?, _ kind: ControlClient.Kind, _ clients: [ControlClient], _ most: Int,
-        _ set: inout PollSet
+        _ listener: Int32?, _ kind: ControlClient.Kind, _ clients: [ControlClient], _ set: inout PollSet
     ) -> Int? {
-        guard let listener, clients.count(where: { $0.kind == kind }) < most else { return nil }
+        guard let listener, hasRoom(kind, clients) || dispensable(kind, clients) != nil else { return nil }
         return set.add(listener, reads: true, writes: false)
+    }
+
+    private func hasRoom(_ kind: ControlClient.Kind, _ clients: [ControlClient]) -> Bool {
+        clients.count { $0.kind == kind } < kind.clientsMax
+    }
+
+    /// Who makes room: the client that has gone for the longest time without a whole request, also one that
+    /// was answered before; when there is none, one that has taken too long to read its answer.
+    private func dispensable(_ kind: ControlClient.Kind, _ clients: [ControlClient]) -> ControlClient? {
+        let others = clients.filter { $0.kind == kind }
+        let now = monotonicNanoseconds()
+        func isSlow(_ client: ControlClient) -> Bool {
+            client.wantsOutput && client.sinceNanoseconds + ControlClient.patienceNanoseconds < now
+        }
+        return others.filter(\.wantsInput).min { $0.sinceNanoseconds < $1.sinceNanoseconds }
+            ?? others.filter(isSlow).min { $0.sinceNanoseconds < $1.sinceNanoseconds }
     }
 
     private func accept(_ listener: Int32?, _ kind: ControlClient.Kind, _ clients: inout [ControlClient]) {
         guard let listener else { return }
+        if !hasRoom(kind, clients) {
+            // Whoever takes all places and asks nothing must not keep those out who have a question.
+            guard let other = dispensable(kind, clients) else { return }
+            other.close()
+            clients.removeAll { $0.isClosed }
+        }
         guard let descriptor = acceptConnection(listener) else {
             // No descriptor, perhaps: the sessions may have them all. Not at once again.
             sleepMicroseconds(10_000)
@@ -92,6 +110,9 @@ final class ControlServer: Sendable {
     }
 
     private func step(_ client: ControlClient, isReady: Bool) {
+        // Nothing of it was waited for, so that it has hung up. It would be told again at once, for as long
+        // as its answer takes.
+        if isReady, !client.wantsInput, !client.wantsOutput { return client.close() }
         client.step { client, request in answer(client, request) }
         if monotonicNanoseconds() > client.deadlineNanoseconds { client.close() }
     }
@@ -149,8 +170,11 @@ final class ControlServer: Sendable {
             return ask { edge in edge.answerReload() }
         case "check": return ask { edge in edge.answerCheck() }
         case "drain":
+            guard let target = request.text("target"), !target.isEmpty else {
+                return FixedProducer(JSONWriter.failure("drain needs a \"target\""))
+            }
             noteAuthor(of: request, client)
-            let (target, isOn) = (request.text("target") ?? "", !request.bool("off"))
+            let isOn = !request.bool("off")
             return ask { edge in edge.answerDrain(target, isOn) }
         case "upgrade":
             noteAuthor(of: request, client)

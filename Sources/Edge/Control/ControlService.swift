@@ -67,11 +67,12 @@ struct ControlService {
                 do throws(Errno) {
                     next.control = try Self.listen(at: wanted, for: configuration.user)
                 } catch {
-                    let reason = Self.reason(error)
+                    var reason = Self.reason(error)
                     guard configuration.place(of: .control) == nil else {
                         throw ControlSocketError(directive: .control, text: "\(wanted): \(reason)")
                     }
                     newPath = nil
+                    if error == .noEntry { reason += Self.advice(on: wanted, for: configuration.user) }
                     // Not said again at each reload.
                     if sockets.control == nil { remark = "there is no control socket: \(wanted): \(reason)" }
                 }
@@ -127,6 +128,14 @@ struct ControlService {
         case .noEntry: "the folder is missing"
         default: "\(error)"
         }
+    }
+
+    /// What to type for a folder that is missing. A service manager makes it; the edge does not, because it
+    /// could not make it anew once it is another user.
+    private static func advice(on path: String, for user: String?) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "" }
+        let owner = user.map { "-o \($0) " } ?? ""
+        return "; to make it: install -d \(owner)\(path[..<slash])"
     }
 
     /// Removes the socket's file, unless it is somebody else's by now.

@@ -13,6 +13,7 @@ struct EdgeFacts: Sendable {
     var current: LoadedConfiguration
     /// What is known of targets without asking the workers.
     var checks: TargetChecks
+    var log: Log
     /// When the table in force was taken into use, and when the process began.
     var tableNanoseconds: UInt64
     var startNanoseconds: UInt64
@@ -25,7 +26,10 @@ struct EdgeFacts: Sendable {
     var lastError = ""
     var isDraining = false
 
-    func sum(_ counter: Counter) -> UInt64 { workers.reduce(0) { $0 &+ $1.links.counters[counter] } }
+    func sum(_ counter: Counter) -> UInt64 {
+        let others = counter == .logDropped ? log.lostLines : 0
+        return workers.reduce(others) { $0 &+ $1.links.counters[counter] }
+    }
 
     func sum(_ ending: Ending) -> UInt64 { workers.reduce(0) { $0 &+ $1.links.counters[ending] } }
 

@@ -61,6 +61,9 @@ struct TargetStates {
         return self[address].restNanoseconds > 0 ? "resting" : "up"
     }
 
+    /// The targets that no session goes to because a check has failed, or because an operator wants that.
+    var passedOver: Set<String> { drained.union(checks.filter(\.value.isDown).keys) }
+
     /// A value of all that has no address any more.
     func other(_ value: (State) -> UInt64) -> UInt64 { value(rest) }
 
@@ -78,7 +81,7 @@ final class RoutesProducer: Producer {
     init(_ request: ControlRequest, _ table: RouteTable, _ states: TargetStates) {
         self.table = table
         self.states = states
-        name = request.text("name")
+        name = request.hostName("name")
     }
 
     func produce(_ output: inout [UInt8]) -> Production {

@@ -17,7 +17,7 @@ final class SessionsProducer: Producer {
     init(_ request: ControlRequest, _ facts: EdgeFacts, event: EventDescriptor) {
         workers = facts.workers
         self.event = event
-        name = request.text("name")
+        name = request.hostName("name")
         target = request.text("target")
         left = max(0, request.number("limit") ?? .max)
     }

@@ -158,6 +158,22 @@ enum MetricsText {
         writer.counter("switchyard_target_failures_total", "Connections that failed, by target.") {
             samples(&$0) { $0.failures }
         }
+        let known = states.passedOver
+        writer.gauge(
+            "switchyard_target_up", "0: its check has failed, or it is drained by hand; 1 otherwise."
+        ) {
+            // Whoever is passed over may have no sessions, and must not be missing for that.
+            let down = known.sorted().prefix(seriesMax)
+            let more = Set(states.checks.keys).union(busiest.map(\.key)).subtracting(known).sorted()
+            let shown = down.map { ($0, UInt64(0)) } + more.prefix(seriesMax - down.count).map { ($0, 1) }
+            for (address, isUp) in shown.sorted(by: { $0.0 < $1.0 }) {
+                $0.sample([("target", address)], isUp)
+            }
+        }
+        writer.gauge("switchyard_targets_passed_over", "Targets whose check has failed, or drained by hand.")
+        {
+            $0.sample(UInt64(known.count))
+        }
         writer.gauge("switchyard_target_resting", "Whether a target is passed over after failures.") {
             for (address, state) in busiest {
                 $0.sample([("target", address)], state.restNanoseconds > 0 ? 1 : 0)
@@ -209,7 +225,9 @@ enum MetricsText {
         ) {
             $0.sample(facts.sum(.staleCompletion))
         }
-        writer.counter("switchyard_log_dropped_total", "Access lines dropped because the log was not read.") {
+        writer.counter(
+            "switchyard_log_dropped_total", "Lines lost because the log was not read or could not be written."
+        ) {
             $0.sample(facts.sum(.logDropped))
         }
     }

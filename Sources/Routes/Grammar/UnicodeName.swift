@@ -5,7 +5,12 @@
 /// (with the two exceptions that IDNA2008 makes, ß and ς), is neither letter, mark nor digit, or is a free
 /// combining accent, whose composed form is what registries accept. Whoever needs a name that this refuses
 /// writes its A-label.
-enum UnicodeName {
+package enum UnicodeName {
+    /// The form of a name that stands in SNI, as somebody may type it; nil: it cannot have one.
+    package static func ascii(_ name: String) -> String? {
+        (try? ascii(name, at: 0..<0)).map { String(decoding: $0, as: UTF8.self) }
+    }
+
     /// The A-label form of a whole name, lower case, as bytes. Labels that are ASCII stay as they are.
     ///
     /// - Throws: a sentence that says which character is to blame.

@@ -36,6 +36,11 @@ package enum JSONValue: Equatable, Sendable {
         .object(members.map { JSONMember(name: $0.key, value: $0.value) })
     }
 
+    /// What a verb that has failed answers, as the edge itself would.
+    package static func failure(_ reason: String) -> JSONValue {
+        .object(["ok": .bool(false), "error": .string(reason)])
+    }
+
     /// A whole number.
     package static func integer(_ value: Int) -> JSONValue { .number(String(value)) }
 }

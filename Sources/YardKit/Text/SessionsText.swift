@@ -7,9 +7,11 @@ package struct SessionsText {
         table = Table(
             [
                 Table.Column("CLIENT", widthMin: 21), Table.Column("NAME", widthMin: 12),
-                Table.Column("TARGET", widthMin: 12), Table.Column("PHASE"),
-                Table.Column("UP", isRight: true), Table.Column("DOWN", isRight: true),
-                Table.Column("AGE", isRight: true), Table.Column("IDLE", isRight: true, dropRank: 1),
+                Table.Column("TARGET", widthMin: 12), Table.Column("PHASE", widthStart: 8),
+                Table.Column("UP", isRight: true, widthStart: 4),
+                Table.Column("DOWN", isRight: true),
+                Table.Column("AGE", isRight: true, widthStart: 6),
+                Table.Column("IDLE", isRight: true, dropRank: 1, widthStart: 6),
                 Table.Column("LISTENER", dropRank: 2), Table.Column("ALPN", dropRank: 3),
                 Table.Column("ROUTE", dropRank: 4), Table.Column("ID", dropRank: 5),
             ], style: style)

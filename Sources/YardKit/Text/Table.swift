@@ -8,12 +8,18 @@ package struct Table {
         let dropRank: Int
         /// It may be cut down to so many columns; nil: never.
         let widthMin: Int?
+        /// So wide from the first row on, because later rows of a long list will need it.
+        let widthStart: Int
 
-        package init(_ title: String, isRight: Bool = false, dropRank: Int = 0, widthMin: Int? = nil) {
+        package init(
+            _ title: String, isRight: Bool = false, dropRank: Int = 0, widthMin: Int? = nil,
+            widthStart: Int = 0
+        ) {
             self.title = title
             self.isRight = isRight
             self.dropRank = dropRank
             self.widthMin = widthMin
+            self.widthStart = widthStart
         }
     }
 
@@ -40,7 +46,7 @@ package struct Table {
     package init(_ columns: [Column], style: Style) {
         self.columns = columns
         self.style = style
-        widths = columns.map(\.title.count)
+        widths = columns.map { max($0.title.count, $0.widthStart) }
     }
 
     /// The lines of some rows, after the titles if they are the first.
