@@ -6,7 +6,7 @@ extension EndToEnd {
     /// Port 80: requests in the clear, redirected or passed on.
     @Suite struct Requests {
         /// The edge with a listener for HTTP.
-        private struct Port {
+        struct Port {
             let edge: Edge
             let endpoint: Endpoint
 
