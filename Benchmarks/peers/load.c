@@ -39,6 +39,7 @@ static const char usage[] =
     "  --names N                   names site0.example ... (1); --name NAME for one other\n"
     "  --hello SIZE|FILE           517 (default), 1800 for a post-quantum one, or a recorded hello\n"
     "  --backends FIRST-LAST:PORT  name i must be answered by address i modulo their number\n"
+    "  --any-backend               each name may be answered by each of them (64 at most): count which\n"
     "  --generation FILE           shared with reload-storm.py; with --movers K, every K-th name moves\n"
     "  --timeout S                 without progress for so long a session is lost (10)\n"
     "  --no-check                  bulk: count bytes without comparing them\n"
@@ -99,12 +100,12 @@ static void *run(void *argument) {
 }
 
 static void parse(int count, char **arguments) {
-    enum { CONNECT = 1, FROM, CONCURRENCY, COUNT, SECONDS, RATE, THREADS, NAMES, NAME, HELLO, BACKENDS, GENERATION,
+    enum { CONNECT = 1, FROM, CONCURRENCY, COUNT, SECONDS, RATE, THREADS, NAMES, NAME, HELLO, BACKENDS, ANY_BACKEND, GENERATION,
            MOVERS, TIMEOUT, NO_CHECK, JSON, REPLY, MESSAGES, SIZE, BYTES, DIRECTION, INTERVAL, STOP_AT, UNREAD, HELP };
     static const struct option options[] = {
         {"connect", 1, 0, CONNECT}, {"from", 1, 0, FROM}, {"concurrency", 1, 0, CONCURRENCY}, {"count", 1, 0, COUNT},
         {"seconds", 1, 0, SECONDS}, {"rate", 1, 0, RATE}, {"threads", 1, 0, THREADS}, {"names", 1, 0, NAMES},
-        {"name", 1, 0, NAME}, {"hello", 1, 0, HELLO}, {"backends", 1, 0, BACKENDS}, {"generation", 1, 0, GENERATION},
+        {"name", 1, 0, NAME}, {"hello", 1, 0, HELLO}, {"backends", 1, 0, BACKENDS}, {"any-backend", 0, 0, ANY_BACKEND}, {"generation", 1, 0, GENERATION},
         {"movers", 1, 0, MOVERS}, {"timeout", 1, 0, TIMEOUT}, {"no-check", 0, 0, NO_CHECK}, {"json", 0, 0, JSON},
         {"reply", 1, 0, REPLY}, {"messages", 1, 0, MESSAGES}, {"size", 1, 0, SIZE}, {"bytes", 1, 0, BYTES},
         {"direction", 1, 0, DIRECTION}, {"interval", 1, 0, INTERVAL}, {"stop-at", 1, 0, STOP_AT},
@@ -151,6 +152,7 @@ static void parse(int count, char **arguments) {
             break;
         }
         case BACKENDS: settings.backends = addressesParse(optarg), settings.backendsGiven = 1; break;
+        case ANY_BACKEND: settings.anyBackend = 1; break;
         case GENERATION: generationPath = optarg; break;
         case MOVERS: settings.movers = amountParse(optarg); break;
         case TIMEOUT: settings.timeout = atof(optarg); break;
@@ -172,6 +174,8 @@ static void parse(int count, char **arguments) {
     settings.up = strcmp(direction, "down") != 0;
     if (settings.connect.port == 0) die("--connect ADDRESS:PORT is needed");
     if (settings.backendsGiven && settings.backends.port == 0) die("--backends needs a port");
+    if (settings.anyBackend && (!settings.backendsGiven || settings.backends.count > LANDINGS_MAX))
+        die("--any-backend needs --backends, %d at most", LANDINGS_MAX);
     if (threads < 1 || threads > 64 || settings.concurrency < threads) die("impossible --threads or --concurrency");
     if (settings.names < 1 || settings.movers < 1 || settings.messages < 1) die("--names, --movers, --messages: at least 1");
     if (settings.messageSize < 1 || settings.messageSize > 4096) die("--size: 1 to 4096");
@@ -206,7 +210,7 @@ static struct worker *makeWorker(unsigned index) {
 static int report(struct worker **workers) {
     static struct histogram latency;
     uint64_t outcomes[OUTCOMES] = {0}, first = UINT64_MAX, last = 0, down = 0, up = 0, messages = 0, open = 0, started = 0;
-    uint64_t window = 0, lost = 0;
+    uint64_t window = 0, lost = 0, lostStart = 0, landed[LANDINGS_MAX] = {0};
     for (unsigned index = 0; index < threads; index++) {
         struct worker *worker = workers[index];
         histogramMerge(&latency, &worker->latency);
@@ -216,6 +220,8 @@ static int report(struct worker **workers) {
         down += worker->bytesDown, up += worker->bytesUp, messages += worker->messages;
         open += worker->openAtEnd, started += worker->started;
         if (worker->windowMax > window) window = worker->windowMax;
+        if (worker->lostStart > lostStart) lostStart = worker->lostStart;
+        for (int place = 0; place < LANDINGS_MAX; place++) landed[place] += worker->landed[place];
     }
     for (int outcome = OUTCOME_REFUSED; outcome <= OUTCOME_TIMEOUT; outcome++) lost += outcomes[outcome];
     double elapsed = last > first ? (double)(last - first) / 1e9 : 0;
@@ -228,7 +234,11 @@ static int report(struct worker **workers) {
         printf(", \"messages\": %llu, \"bytes_down\": %llu, \"bytes_up\": %llu, \"rate\": %.1f, \"generations_max\": %llu",
                (unsigned long long)messages, (unsigned long long)down, (unsigned long long)up,
                elapsed > 0 ? units / elapsed : 0, (unsigned long long)window);
-        printf(", \"latency_us\": {\"p50\": %.0f, \"p99\": %.0f, \"p99.9\": %.0f, \"max\": %.0f}}\n", histogramAt(&latency, 0.5),
+        // On the clock that Python calls monotonic, so that a script can tell what it had done by then.
+        printf(", \"lost_start_ns\": %llu, \"landed\": [", (unsigned long long)lostStart);
+        for (unsigned index = 0; settings.anyBackend && index < settings.backends.count; index++)
+            printf("%s%llu", index ? ", " : "", (unsigned long long)landed[index]);
+        printf("], \"latency_us\": {\"p50\": %.0f, \"p99\": %.0f, \"p99.9\": %.0f, \"max\": %.0f}}\n", histogramAt(&latency, 0.5),
                histogramAt(&latency, 0.99), histogramAt(&latency, 0.999), (double)latency.max / 1000);
     } else {
         printf("%s: %llu started in %.3f s, %llu lost, %llu open\n ", workNames[settings.work], (unsigned long long)started,

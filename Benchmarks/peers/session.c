@@ -37,6 +37,8 @@ static void finish(struct worker *worker, struct session *session, enum outcome 
     uint64_t now = nowNs();
     if (outcome != OUTCOME_OK && outcome != OUTCOME_CLOSED) complain(session, outcome);
     worker->outcomes[outcome]++;
+    if (outcome >= OUTCOME_REFUSED && outcome <= OUTCOME_TIMEOUT && session->started > worker->lostStart)
+        worker->lostStart = session->started;
     worker->lastFinish = now;
     // What is measured: a short session from connect to end of stream, how long the router let a held one live,
     // and for round trips each message by itself.
@@ -162,6 +164,10 @@ static enum outcome checkGreeting(struct worker *worker, const struct session *s
     if (!settings.backendsGiven || settings.name) return OUTCOME_OK;
     uint64_t backends = settings.backends.count, landed = ntohl(greeting->address) - settings.backends.first;
     if (landed >= backends || ntohs(greeting->port) != settings.backends.port) return OUTCOME_MISROUTED;
+    if (settings.anyBackend) {
+        worker->landed[landed]++;
+        return OUTCOME_OK;
+    }
     if (settings.generation == NULL || session->nameIndex % settings.movers != 0)
         return landed == session->nameIndex % backends ? OUTCOME_OK : OUTCOME_MISROUTED;
     // A moving name: any generation that was in force at some time between connect and now is right.

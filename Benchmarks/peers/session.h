@@ -27,10 +27,14 @@ enum outcome {
 };
 extern const char *const outcomeNames[OUTCOMES];
 
+// Backends that are counted apart.
+#define LANDINGS_MAX 64
+
 struct settings {
     enum work work;
     struct addresses connect, from, backends;
     int fromGiven, backendsGiven;
+    int anyBackend;        // every name may land at each of the backends: count where
     uint64_t concurrency, count, names, messages, amount, greetingSize, messageSize;
     double seconds, rate, timeout, interval;
     long stopAt;           // hello bytes to send before falling silent; -1: all
@@ -78,6 +82,8 @@ struct worker {
     _Atomic uint64_t held, finished; // read by the main thread
     uint64_t outcomes[OUTCOMES], bytesDown, bytesUp, messages, openAtEnd, windowMax;
     uint64_t firstStart, lastFinish;
+    uint64_t landed[LANDINGS_MAX]; // greetings of each backend, with --any-backend
+    uint64_t lostStart;            // when the youngest session that was lost had begun
     struct histogram latency;
     struct session *sessions;
     uint32_t *freeSlots;
