@@ -4,7 +4,7 @@
 usage: source_flood.py PORT NAME ATTEMPTS
 
 Both are loopback addresses. The flood runs in a process of its own. It prints a line
-`quiet=MEDIAN flooded=MEDIAN p99=… count=… flood=SECONDS refused=N` with times of whole TLS handshakes in
+`quiet=MEDIAN quietP99=… flooded=MEDIAN p99=… count=… flood=SECONDS refused=N` with times of whole TLS handshakes in
 microseconds.
 """
 
@@ -77,9 +77,11 @@ def main():
             break
     seconds, refused = results.get()
     process.join()
+    quiet.sort()
     flooded.sort()
     print(
-        f"quiet={statistics.median(quiet):.0f} flooded={statistics.median(flooded):.0f} "
+        f"quiet={statistics.median(quiet):.0f} quietP99={quiet[len(quiet) * 99 // 100]:.0f} "
+        f"flooded={statistics.median(flooded):.0f} "
         f"p99={flooded[len(flooded) * 99 // 100]:.0f} count={len(flooded)} flood={seconds:.2f} refused={refused}"
     )
     for plain in held:
