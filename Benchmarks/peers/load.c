@@ -105,7 +105,8 @@ static void parse(int count, char **arguments) {
     static const struct option options[] = {
         {"connect", 1, 0, CONNECT}, {"from", 1, 0, FROM}, {"concurrency", 1, 0, CONCURRENCY}, {"count", 1, 0, COUNT},
         {"seconds", 1, 0, SECONDS}, {"rate", 1, 0, RATE}, {"threads", 1, 0, THREADS}, {"names", 1, 0, NAMES},
-        {"name", 1, 0, NAME}, {"hello", 1, 0, HELLO}, {"backends", 1, 0, BACKENDS}, {"any-backend", 0, 0, ANY_BACKEND}, {"generation", 1, 0, GENERATION},
+        {"name", 1, 0, NAME}, {"hello", 1, 0, HELLO}, {"backends", 1, 0, BACKENDS}, {"any-backend", 0, 0, ANY_BACKEND},
+        {"generation", 1, 0, GENERATION},
         {"movers", 1, 0, MOVERS}, {"timeout", 1, 0, TIMEOUT}, {"no-check", 0, 0, NO_CHECK}, {"json", 0, 0, JSON},
         {"reply", 1, 0, REPLY}, {"messages", 1, 0, MESSAGES}, {"size", 1, 0, SIZE}, {"bytes", 1, 0, BYTES},
         {"direction", 1, 0, DIRECTION}, {"interval", 1, 0, INTERVAL}, {"stop-at", 1, 0, STOP_AT},

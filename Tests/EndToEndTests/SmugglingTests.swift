@@ -2,8 +2,8 @@ import Support
 import Testing
 
 extension EndToEnd {
-    /// Requests that have been, or might be, read in two ways: against the edge with nginx behind it. What the
-    /// parser makes of each byte is in WireTests; here it counts what arrives.
+    /// Requests that have been, or might be, read in two ways: against the edge with nginx behind it. What
+    /// the parser makes of each byte is in WireTests; here it counts what arrives.
     @Suite struct Smuggling {
         /// The edge, a site whose requests all go to nginx, and what nginx has seen.
         private struct Site {
@@ -73,7 +73,8 @@ extension EndToEnd {
             func many(_ count: Int) -> String { String(repeating: "X: y\r\n", count: count) }
             try site.refuses("GET /\(large) HTTP/1.1\r\nHost: a.example\r\n\r\n", 414)
             try site.refuses("\(large) / HTTP/1.1\r\nHost: a.example\r\n\r\n", 414)
-            try site.refuses(String(repeating: "A", count: 33) + " / HTTP/1.1\r\nHost: a.example\r\n\r\n", 501)
+            try site.refuses(
+                String(repeating: "A", count: 33) + " / HTTP/1.1\r\nHost: a.example\r\n\r\n", 501)
             for fields in [
                 "\(large): x\r\n", "X: \(large)\r\n", "Cookie: \(large)\r\n", many(10_000), many(100),
             ] {
@@ -161,7 +162,8 @@ extension EndToEnd.Smuggling {
                 "X: y\nTransfer-Encoding: chunked", "X: y\rTransfer-Encoding: chunked", "X: y\n",
                 "X: y\r\n\nGET /smuggled HTTP/1.1", "X: y\n\nGET /smuggled HTTP/1.1\r\nHost: a.example",
                 "X: y\r\r", "X: a\0b", "X: a\u{1}b", "X: a\u{7}b", "X: a\u{1b}b", "X: a\u{7f}b", "\u{b}X: y",
-                ": y", "no colon", "(x): y", "X[0]: y", "X\u{e9}: y", "\"X\": y", "X\\: y", "X;y: z", "X /: y",
+                ": y", "no colon", "(x): y", "X[0]: y", "X\u{e9}: y", "\"X\": y", "X\\: y", "X;y: z",
+                "X /: y",
                 "Connection: Host", "Connection: close, Content-Length", "Connection: Transfer-Encoding",
                 "Connection: X-Forwarded-For", "Connection: \0", "Host: a.example", "Host: b.example",
                 "host: b.example", "Host : b.example", "HOST: a.example:80", " Host: b.example",
@@ -173,7 +175,8 @@ extension EndToEnd.Smuggling {
                 "Transfer-Encoding: xchunked", "Transfer-Encoding: chunked, chunked",
                 "Transfer-Encoding: identity", "Transfer-Encoding: chunked, identity",
                 "Transfer-Encoding: gzip, chunked", "Transfer-Encoding: gzip", "Transfer-Encoding:",
-                "Transfer-Encoding: ,chunked", "Transfer-Encoding: chunked,", "Transfer-Encoding: chunked;q=1",
+                "Transfer-Encoding: ,chunked", "Transfer-Encoding: chunked,",
+                "Transfer-Encoding: chunked;q=1",
                 "Transfer-Encoding: \"chunked\"", "Transfer-Encoding: 'chunked'",
                 "Transfer-Encoding: ch\u{fc}nked", "Transfer-Encoding: chunked\u{a0}",
                 "Transfer-Encoding:\r\n chunked", "Transfer-Encoding: x\r\nTransfer-Encoding: chunked",
@@ -204,7 +207,8 @@ extension EndToEnd.Smuggling {
         (
             400,
             [
-                "GET /\r\n", "GET /\r\n\r\n", "GET\r\n\r\n", "\r\n\r\n", "\n", "   \r\n\r\n", "\0\0\0\0\r\n\r\n",
+                "GET /\r\n", "GET /\r\n\r\n", "GET\r\n\r\n", "\r\n\r\n", "\n", "   \r\n\r\n",
+                "\0\0\0\0\r\n\r\n",
                 "\u{16}\u{3}\u{1}\u{2}\0\u{1}", "SSH-2.0-x\r\n", "GET / HTTP/1.1\nHost: a.example\n\n",
                 "GET / HTTP/1.1\rHost: a.example\r\r",
             ]
@@ -212,10 +216,12 @@ extension EndToEnd.Smuggling {
         (
             400,
             [
-                "GET / HTTP/1.1 ", "GET  / HTTP/1.1", "GET\t/ HTTP/1.1", "GET /\tHTTP/1.1", "GET /a b HTTP/1.1",
+                "GET / HTTP/1.1 ", "GET  / HTTP/1.1", "GET\t/ HTTP/1.1", "GET /\tHTTP/1.1",
+                "GET /a b HTTP/1.1",
                 " GET / HTTP/1.1", "\r\nGET / HTTP/1.1", "\nGET / HTTP/1.1", "GET / HTTP/1.10",
                 "GET / HTTP/1", "GET / HTTP/1.", "GET / http/1.1", "GET / HTTP/01.1", "GET / HTP/1.1",
-                "GET / HTTP 1.1", "GET /HTTP/1.1", "GET / HTTP/1.1\0", "G\u{e9}T / HTTP/1.1", "G(T / HTTP/1.1",
+                "GET / HTTP 1.1", "GET /HTTP/1.1", "GET / HTTP/1.1\0", "G\u{e9}T / HTTP/1.1",
+                "G(T / HTTP/1.1",
                 "GET * HTTP/1.1", "OPTIONS * HTTP/1.1", "GET a.example/ HTTP/1.1", "GET x HTTP/1.1",
                 "GET ?x HTTP/1.1", "GET https://a.example/ HTTP/1.1", "GET ftp://a.example/ HTTP/1.1",
                 "GET http://b.example/ HTTP/1.1", "GET http://a.example@b.example/ HTTP/1.1",

@@ -9,7 +9,8 @@ extension EndToEnd {
             // A machine with the Swift toolchain has its C compiler, and perhaps no other.
             let compiler = ProgramPath.find("cc") == nil ? ["CC": "clang"] : [:]
             let result = try run(
-                "python3", [Repository.path("Benchmarks/\(script)"), "--edge", Edge.binary] + inputOutput
+                "python3",
+                [Repository.path("Benchmarks/\(script)"), "--edge", Edge.binary] + inputOutput
                     + options,
                 seconds: seconds, environment: compiler)
             #expect(result.succeeded, "\(result.everything)")
