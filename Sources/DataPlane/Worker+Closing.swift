@@ -9,7 +9,7 @@ extension Worker where Backend: ~Copyable {
     mutating func expire(_ slot: Int) {
         guard !isHandingOver || sessions[slot].phase == .refusing, sessions[slot].phase != .handingOver else {
             // Nothing begins now that the other process would not know of.
-            timers.set(slot, dueNanoseconds: backend.nowNanoseconds + 100_000_000)
+            timers.set(slot, dueNanoseconds: backend.nowNanoseconds + 20_000_000)
             return
         }
         switch sessions[slot].phase {

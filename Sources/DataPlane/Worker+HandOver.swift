@@ -361,6 +361,10 @@ extension Worker where Backend: ~Copyable {
     private mutating func resumeRelay(_ slot: Int, _ phase: Phase) {
         let generation = sessions[slot].generation
         sessions[slot].enter(phase)
+        guard !isOverdue(slot) else {
+            end(slot, .drained)
+            return
+        }
         if !sessions[slot].broken.isEmpty {
             timers.hasten(slot, dueNanoseconds: backend.nowNanoseconds + settings.halfCloseNanoseconds)
         }

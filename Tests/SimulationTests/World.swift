@@ -167,6 +167,7 @@ final class World {
         guard commits, let settings = settings.last else {
             if hasSessions { mark(.resumedWithSessions) }
             worker.resume()
+            meetConnects(actedTable)
             return
         }
         if hasSessions { mark(.handedOverWithSessions) }
@@ -177,6 +178,8 @@ final class World {
             table: compiledTables[compiledTables.count - 1], settings: settings,
             links: links, shared: shared)
         if let fault { judge.fail(fault) }
+        // Before the operator does something else.
+        meetConnects(actedTable)
     }
 
     /// Nothing will happen any more: every client has had its turn, and no session is left.
