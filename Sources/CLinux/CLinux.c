@@ -135,7 +135,53 @@ long clinux_receive_packet(int socket, void *bytes, size_t count, int *descripto
     return -EMSGSIZE;
 }
 
-int clinux_spawn(const char *path, char *const arguments[], char *const environment[], int passed) {
+/// The life of the process in between: starts the program, tells how that went and how it ends, and goes when it is let
+/// go of. Nothing here allocates: another thread may have held the allocator's lock at the fork.
+static _Noreturn void stand_between(const char *path, char *const arguments[], char *const environment[],
+                                    const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
+                                    int passed, int control) {
+    int low = passed < control ? passed : control, high = passed < control ? control : passed;
+    if (low > 3) close_range(3, (unsigned)low - 1, 0);
+    if (high > low + 1) close_range((unsigned)low + 1, (unsigned)high - 1, 0);
+    close_range((unsigned)high + 1, ~0u, 0);
+    pid_t program = -1;
+    int failure = posix_spawn(&program, path, actions, attributes, arguments, environment);
+    close(passed);
+    int told = failure == 0 ? program : -failure;
+    if (send(control, &told, sizeof told, MSG_NOSIGNAL) < 0 || failure != 0) _exit(0);
+    for (;;) {
+        struct pollfd entry = {.fd = control, .events = POLLIN};
+        if (poll(&entry, 1, 5) > 0) _exit(0);
+        int status = 0;
+        if (waitpid(program, &status, WNOHANG) != program) continue;
+        told = WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
+        send(control, &told, sizeof told, MSG_NOSIGNAL);
+        _exit(0);
+    }
+}
+
+static int fork_between(const char *path, char *const arguments[], char *const environment[],
+                        const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes, int passed,
+                        struct clinux_child *child) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -errno;
+    child->between = fork();
+    if (child->between == 0) stand_between(path, arguments, environment, actions, attributes, passed, ends[1]);
+    int failure = child->between < 0 ? -errno : 0;
+    close(ends[1]);
+    child->control = ends[0];
+    int told = -ECHILD;
+    if (failure == 0 && recv(ends[0], &told, sizeof told, 0) != sizeof told) told = -ECHILD;
+    if (failure == 0 && told > 0) {
+        child->program = told;
+        return 0;
+    }
+    clinux_let_go(child);
+    return failure == 0 ? told : failure;
+}
+
+int clinux_spawn(const char *path, char *const arguments[], char *const environment[], int passed,
+                 struct clinux_child *child) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     int failure = posix_spawn_file_actions_init(&actions);
@@ -148,7 +194,6 @@ int clinux_spawn(const char *path, char *const arguments[], char *const environm
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);
-    pid_t child = -1;
     // The copy does not close at exec, even where it is the same number (posix_spawn_file_actions_adddup2(3)).
     failure = posix_spawn_file_actions_adddup2(&actions, passed, 3);
     if (failure == 0) failure = posix_spawn_file_actions_addclosefrom_np(&actions, 4);
@@ -156,10 +201,25 @@ int clinux_spawn(const char *path, char *const arguments[], char *const environm
     if (failure == 0) failure = posix_spawnattr_setsigdefault(&attributes, &all);
     if (failure == 0)
         failure = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    if (failure == 0) failure = posix_spawn(&child, path, &actions, &attributes, arguments, environment);
+    int result = -failure;
+    if (failure == 0) result = fork_between(path, arguments, environment, &actions, &attributes, passed, child);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
-    return failure == 0 ? child : -failure;
+    return result;
+}
+
+int clinux_child_status(const struct clinux_child *child) {
+    int told = 0;
+    ssize_t count = recv(child->control, &told, sizeof told, MSG_DONTWAIT);
+    if (count == sizeof told) return told;
+    return count < 0 && (errno == EAGAIN || errno == EINTR) ? -EAGAIN : -ECHILD;
+}
+
+void clinux_let_go(struct clinux_child *child) {
+    if (child->control >= 0) close(child->control);
+    if (child->between > 0) waitpid(child->between, NULL, 0);
+    child->control = -1;
+    child->between = -1;
 }
 
 char **clinux_environment(void) { return environ; }

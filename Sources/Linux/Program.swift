@@ -27,20 +27,22 @@ package struct Program: Sendable {
     }
 
     /// Starts it anew as another process with the same arguments, directory and standard descriptors, and
-    /// with `socket` as ``passedDescriptor``, which the variable names. Returns the process's number.
-    package func start(passing socket: PacketSocket, variable: String) throws(Errno) -> Int32 {
+    /// with `socket` as ``passedDescriptor``, which the variable names.
+    package func start(passing socket: PacketSocket, variable: String) throws(Errno) -> Child {
         let left = ServiceManager.variablesOfThisProcess + [variable]
         var environment = Self.environment.filter { line in !left.contains { line.hasPrefix("\($0)=") } }
         environment.append("\(variable)=\(Self.passedDescriptor)")
+        var started = clinux_child(program: -1, between: -1, control: -1)
         let result = withExtendedLifetime(socket) {
             // SAFETY: path and lists live through the call.
             unsafe Self.withPointers(arguments) { arguments in
                 unsafe Self.withPointers(environment) { environment in
-                    unsafe clinux_spawn(path, arguments, environment, socket.descriptor)
+                    unsafe clinux_spawn(path, arguments, environment, socket.descriptor, &started)
                 }
             }
         }
-        return try check(result)
+        try check(result)
+        return Child(started)
     }
 
     private static var environment: [String] {
@@ -65,23 +67,36 @@ package struct Program: Sendable {
     }
 }
 
-/// A process that this one has started.
+/// A process that this one has started, by way of another one. systemd waits only for a main process whose
+/// parent it is; to become that, it has to be told of it after the one in between has ended
+/// (``letGo()``), and while that lives, we hear from it how the program has ended.
 package struct Child: ~Copyable {
-    /// Its number, which is its own until its end was told.
-    package let identifier: Int32
+    private var started: clinux_child
     private var end: String?
     /// Whether it was ended by us.
     package private(set) var isTerminated = false
 
-    /// A child by its number.
-    package init(identifier: Int32) { self.identifier = identifier }
+    init(_ started: clinux_child) { self.started = started }
+
+    deinit {
+        var started = started
+        // SAFETY: the structure is ours for the call; so it is below.
+        unsafe clinux_let_go(&started)
+    }
+
+    /// Its number, which is its own until its end was told.
+    package var identifier: Int32 { started.program }
 
     /// How it has ended, in words; nil: it runs.
     package mutating func ending() -> String? {
         guard end == nil else { return end }
-        let status = clinux_reap(identifier)
-        guard status != -EAGAIN else { return nil }
-        end = status >= 256 ? "was ended by signal \(status - 256)" : "exited with status \(max(0, status))"
+        let status = unsafe clinux_child_status(&started)
+        switch status {
+        case -EAGAIN: return nil
+        case 256...: end = "was ended by signal \(status - 256)"
+        case 0...: end = "exited with status \(status)"
+        default: end = "has ended"
+        }
         return end
     }
 
@@ -92,6 +107,9 @@ package struct Child: ~Copyable {
         _ = clinux_kill(identifier, SIGKILL)
         while ending() == nil { sleepMicroseconds(200) }
     }
+
+    /// It goes on by itself.
+    package mutating func letGo() { unsafe clinux_let_go(&started) }
 }
 
 /// Sends a signal to a process.

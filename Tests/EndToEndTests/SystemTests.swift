@@ -17,6 +17,21 @@ extension EndToEnd {
             #expect(result.succeeded && result.output.hasSuffix("ok\n"), "\(result.everything)")
         }
 
+        @Test func systemdFollowsUpgradesAndDrainsTheLastProcess() throws {
+            let folder = try TemporaryFolder()
+            let result = try run(
+                "unshare",
+                [
+                    "--mount", "python3", Repository.path("Tests/Programs/systemd.py"), Edge.binary,
+                    folder.path("."), Edge.inputOutput,
+                ])
+            guard !result.output.hasPrefix("cannot") else {
+                print("SKIPPED: there is no systemd for a user here: \(result.output)")
+                return
+            }
+            #expect(result.succeeded && result.output.hasSuffix("ok\n"), "\(result.everything)")
+        }
+
         @Test func theUnitsAreRight() throws {
             let folder = try TemporaryFolder()
             for unit in ["switchyard.service", "switchyard.socket"] {

@@ -325,20 +325,26 @@ long clinux_send_packet(int socket, const void *bytes, size_t count, const int *
 /// -EMSGSIZE: there was no room for all of it; its descriptors are closed then.
 long clinux_receive_packet(int socket, void *bytes, size_t count, int *descriptors, int *descriptor_count);
 
+/// A program that was started, the process between it and this one, and the socket to that.
+struct clinux_child {
+    pid_t program;
+    pid_t between;
+    int control;
+};
+
 /// Starts a program, which has nothing of this process but its standard descriptors, and `passed` as descriptor 3. No
-/// signal is blocked or ignored there. The process's number, or -errno, also when the program cannot be executed.
-int clinux_spawn(const char *path, char *const arguments[], char *const environment[], int passed);
+/// signal is blocked or ignored there. 0, or -errno, also when the program cannot be executed.
+int clinux_spawn(const char *path, char *const arguments[], char *const environment[], int passed,
+                 struct clinux_child *child);
 
 /// The environment, which ends in NULL.
 char **clinux_environment(void);
 
-/// The status of a child that has ended, as an exit status, or as 256 and the number of a signal; -EAGAIN: it runs.
-static inline int clinux_reap(pid_t child) {
-    int status = 0;
-    int result = (int)CLINUX_RESULT(waitpid(child, &status, WNOHANG));
-    if (result <= 0) return result == 0 ? -EAGAIN : result;
-    return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
-}
+/// How it has ended: an exit status, or 256 and the number of a signal, told once; -EAGAIN: it runs; -ECHILD: nobody knows.
+int clinux_child_status(const struct clinux_child *child);
+
+/// The process in between ends, and the program is whoever's child its service manager makes it.
+void clinux_let_go(struct clinux_child *child);
 
 static inline int clinux_kill(pid_t process, int signal) { return (int)CLINUX_RESULT(kill(process, signal)); }
 

@@ -45,26 +45,31 @@ extension Edge {
         guard workers.allSatisfy({ !$0.isFinished }) else {
             throw UpgradeFailure("a worker has ended")
         }
-        let (socket, identifier) = try startSuccessor()
-        var child = Child(identifier: identifier)
-        let link = UpgradeLink(socket, other: "the new process")
+        var successor = try startSuccessor()
         do throws(UpgradeFailure) {
-            try converse(link, &child)
-            return child.identifier
+            try converse(successor.link, &successor.child)
+            return successor.child.identifier
         } catch {
             // Says more than that it could not be told something.
-            let ending = error.isUnreachable && !child.isTerminated ? Self.ending(of: &child) : nil
-            child.terminate()
+            let asks = error.isUnreachable && !successor.child.isTerminated
+            let ending = asks ? Self.ending(of: &successor.child) : nil
+            successor.child.terminate()
             throw ending.map { UpgradeFailure("the new process \($0)") } ?? error
         }
     }
 
-    /// Returns our end of the conversation, and the process's number. Its own end is closed here on return:
-    /// it is by the last end's close that we notice when it has gone.
-    private func startSuccessor() throws(UpgradeFailure) -> (socket: PacketSocket, identifier: Int32) {
+    /// The process that is to serve next, and our end of the conversation.
+    private struct Successor: ~Copyable {
+        let link: UpgradeLink
+        var child: Child
+    }
+
+    /// Its end is closed here on return: it is by the last end's close that we notice when it has gone.
+    private func startSuccessor() throws(UpgradeFailure) -> Successor {
         let (ours, theirs) = try Self.pair()
         do throws(Errno) {
-            return (ours, try program.start(passing: theirs, variable: Self.upgradeVariable))
+            let child = try program.start(passing: theirs, variable: Self.upgradeVariable)
+            return Successor(link: UpgradeLink(ours, other: "the new process"), child: child)
         } catch {
             throw UpgradeFailure("\(program.path) cannot be started: \(error)")
         }
@@ -110,7 +115,7 @@ extension Edge {
         for (worker, channel) in zip(workers, channels) { worker.links.mailbox.send(.handOver(channel)) }
         do throws(UpgradeFailure) {
             let count = try transfer(link, channels, &child, until: deadline)
-            conclude(child.identifier, sessions: count, nanoseconds: monotonicNanoseconds() - start)
+            conclude(&child, sessions: count, nanoseconds: monotonicNanoseconds() - start)
         } catch {
             // It must have no session any more when they go on here.
             child.terminate()
@@ -242,9 +247,11 @@ extension Edge {
     // MARK: The end of this process
 
     /// The new process goes on with everything: tells whom it concerns.
-    private mutating func conclude(_ successor: Int32, sessions: Int, nanoseconds: UInt64) {
+    private mutating func conclude(_ child: inout Child, sessions: Int, nanoseconds: UInt64) {
+        let successor = child.identifier
         self.successor = successor
         for worker in workers { worker.links.mailbox.send(.giveUpSessions) }
+        child.letGo()
         serviceManager.tell(.mainProcess(successor))
         facts.update { $0.isDraining = true }
         control.giveUp()
