@@ -202,7 +202,7 @@ package struct Edge: ~Copyable {
         }
         if let predecessor {
             try takeOver(from: predecessor)
-            noteTakenOver(pidfile)
+            noteTakenOver()
         }
         control.serve()
         announce(inputOutput)

@@ -80,7 +80,7 @@ package struct Child: ~Copyable {
 
     deinit {
         var started = started
-        // SAFETY: the structure is ours for the call; so it is below.
+        // SAFETY: the structure is ours for the call.
         unsafe clinux_let_go(&started)
     }
 
@@ -90,6 +90,7 @@ package struct Child: ~Copyable {
     /// How it has ended, in words; nil: it runs.
     package mutating func ending() -> String? {
         guard end == nil else { return end }
+        // SAFETY: the structure is ours for the call.
         let status = unsafe clinux_child_status(&started)
         switch status {
         case -EAGAIN: return nil
@@ -109,6 +110,7 @@ package struct Child: ~Copyable {
     }
 
     /// It goes on by itself.
+    // SAFETY: the structure is ours for the call.
     package mutating func letGo() { unsafe clinux_let_go(&started) }
 }
 

@@ -62,7 +62,9 @@ extension Edge {
         guard case .commit = try predecessor.receive().message else {
             throw UpgradeFailure("the process before does not commit")
         }
-        // From here on they are ours, also if that process has ended meanwhile.
+        // From here on they are ours, also if that process has ended meanwhile. Whoever hears of it from that
+        // one finds us by the file.
+        notePidfile()
         try? predecessor.send(.committed)
         predecessor.isDone = true
         // Their listeners may have other plans by now: what they go on with is to know them.
@@ -74,16 +76,17 @@ extension Edge {
         for worker in workers { worker.links.mailbox.send(.resumeSessions) }
     }
 
-    /// What is left to do once this process serves.
-    func noteTakenOver(_ pidfile: String?) {
-        if let pidfile {
-            do throws(Errno) {
-                try writePidfile(pidfile)
-            } catch {
-                log.write(
-                    .error, "pidfile \(pidfile): \(error); it names the process before this one")
-            }
+    private func notePidfile() {
+        guard let pidfile = current.configuration.pidfilePath else { return }
+        do throws(Errno) {
+            try writePidfile(pidfile)
+        } catch {
+            log.write(.error, "pidfile \(pidfile): \(error); it names the process before this one")
         }
+    }
+
+    /// What did not become as the configuration has it.
+    func noteTakenOver() {
         if case .exactly(let count) = current.configuration.workers, count != limits.workers {
             log.write(
                 .warning,
