@@ -101,7 +101,8 @@ let package = Package(
             swiftSettings: settings),
         // Rules for hostile bytes, run here with the kept corpus and by `make fuzz` under libFuzzer.
         .target(
-            name: "Fuzzing", dependencies: ["Wire", "Routes"], path: "Tests/Fuzzing",
+            name: "Fuzzing", dependencies: ["Wire", "Routes", "Linux", "DataPlane", "Edge"],
+            path: "Tests/Fuzzing",
             swiftSettings: settings),
         .testTarget(name: "FuzzTests", dependencies: ["Fuzzing", "Support"], swiftSettings: settings),
         .testTarget(

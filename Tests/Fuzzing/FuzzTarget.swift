@@ -9,6 +9,18 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case routes
     /// The configuration file.
     case configuration
+    /// Heads of requests over plain HTTP, cut anyhow.
+    case httpHead = "http-head"
+    /// PROXY protocol headers, cut anyhow.
+    case proxyHeader = "proxy-header"
+    /// Lines on the control socket.
+    case control
+    /// Requests for the metrics, cut anyhow.
+    case metricsRequest = "metrics-request"
+    /// Lists of ranges that are allowed or denied.
+    case sources
+    /// What one process says to the next in an upgrade.
+    case handOver = "hand-over"
 
     /// Runs one input.
     package func run(_ bytes: [UInt8]) {
@@ -16,6 +28,12 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .hello: fuzzHello(bytes)
         case .routes: fuzzRoutes(bytes)
         case .configuration: fuzzConfiguration(bytes)
+        case .httpHead: fuzzHTTPHead(bytes)
+        case .proxyHeader: fuzzProxyHeader(bytes)
+        case .control: fuzzControl(bytes)
+        case .metricsRequest: fuzzMetricsRequest(bytes)
+        case .sources: fuzzSources(bytes)
+        case .handOver: fuzzHandOver(bytes)
         }
     }
 }

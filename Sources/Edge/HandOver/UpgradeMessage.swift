@@ -1,10 +1,10 @@
-import DataPlane
+package import DataPlane
 import Linux
-import Routes
+package import Routes
 
 /// What the two processes of an upgrade say to each other, in this order. Sessions go by other ways, from
 /// worker to worker; see ``HandOverRecord``.
-enum UpgradeMessage {
+package enum UpgradeMessage {
     /// The new process has read its configuration and can use it; which version it speaks.
     case hello(version: UInt32)
     /// The new process cannot take over: why.
@@ -35,7 +35,7 @@ enum UpgradeMessage {
     case committed
 
     /// More bytes than that are in no message.
-    static let bytesMax = 64 * 1024
+    package static let bytesMax = 64 * 1024
     /// No text is longer.
     static let textBytesMax = bytesMax / 2
     /// More than there are in any machine.
@@ -45,7 +45,7 @@ enum UpgradeMessage {
 
 extension UpgradeMessage {
     /// The message as bytes.
-    var encoded: [UInt8] {
+    package var encoded: [UInt8] {
         var writer = HandOverWriter()
         switch self {
         case .hello(let version):
@@ -96,7 +96,7 @@ extension UpgradeMessage {
     }
 
     /// Reads a message; `hello` is alike in all versions.
-    init(_ bytes: [UInt8]) throws(HandOverFault) {
+    package init(_ bytes: [UInt8]) throws(HandOverFault) {
         var reader = HandOverReader(bytes)
         switch try reader.take(UInt8.self) {
         case 1: self = .hello(version: try reader.take(UInt32.self))

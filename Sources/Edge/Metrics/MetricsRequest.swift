@@ -6,12 +6,12 @@ package enum MetricsRequest: Equatable {
     case refused(String)
 
     /// Longer heads are refused.
-    static let headBytesMax = 8192
+    package static let headBytesMax = 8192
 
     /// The head of a request once it is whole, or wrong in a way that more bytes cannot mend.
     package static func takeHead(_ input: inout [UInt8], hasEnded: Bool) -> [UInt8]? {
         var lineStart = 0
-        for index in input.indices where input[index] == UInt8(ascii: "\n") {
+        for index in input.indices.prefix(headBytesMax) where input[index] == UInt8(ascii: "\n") {
             let line = input[lineStart..<index]
             if lineStart > 0, line.isEmpty || line.elementsEqual([UInt8(ascii: "\r")]) {
                 defer { input.removeAll() }
