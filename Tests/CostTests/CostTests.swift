@@ -125,7 +125,7 @@ import Testing
         let answer = [UInt8](repeating: 0x61, count: 1000)
         for batch in 0..<batches {
             let hellos = (0..<batchCount).map { WorkerBench.hello(batch * batchCount + $0) }
-            let clients = try hellos.map(bench.makeClient)
+            let clients = try hellos.map { try bench.makeClient($0) }
             var origins: [StreamSocket] = []
             for _ in clients {
                 let origin = try bench.origin.accept()

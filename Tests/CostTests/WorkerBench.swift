@@ -15,7 +15,21 @@ final class WorkerBench {
     private let settings: WorkerSettings
     private let log: LogKeeper
     private let worker: Background
-    private let endpoint: Endpoint
+    private let endpoints: [Endpoint]
+
+    /// Its listeners, by their numbers.
+    enum Door: Int, CaseIterable {
+        /// TLS, from anybody and from peers that announce their clients, and plain HTTP.
+        case plain, trusted, http
+
+        fileprivate var plan: ListenerPlan {
+            let loopback = AddressPrefix(address: .v4(0x7f00_0001), lengthBits: 32)
+            return ListenerPlan(
+                kind: self == .http ? .http : .tls, target: SocketAddress(),
+                acceptProxyFrom: self == .trusted ? [loopback] : [])
+        }
+    }
+
     /// Known to the table, next to the names that clients ask for.
     private static let otherNamesCount = 1000
 
@@ -44,12 +58,14 @@ final class WorkerBench {
         var settings = WorkerSettings()
         settings.logsAccess = logsAccess
         settings.sessionsPerSourceMax = WorkerParts.sessionsMax
-        let listener = try listen(
-            on: SocketAddress(ipv4: 0x7f00_0001, port: 0), userTimeoutMilliseconds: 900_000)
-        guard let address = localAddress(of: listener) else {
+        let listeners = try Door.allCases.map { _ in
+            try listen(on: SocketAddress(ipv4: 0x7f00_0001, port: 0), userTimeoutMilliseconds: 900_000)
+        }
+        let addresses = listeners.compactMap { localAddress(of: $0) }
+        guard addresses.count == listeners.count else {
             throw BenchFailure(description: "a listener has no address")
         }
-        endpoint = .ipv4(port: address.port)
+        endpoints = addresses.map { .ipv4(port: $0.port) }
 
         let parts = WorkerParts(
             table: try Self.table(leadingTo: origin.endpoint), settings: settings, links: links,
@@ -61,7 +77,12 @@ final class WorkerBench {
         self.settings = settings
         log = try LogKeeper(ring: links.log, bell: bell)
         worker = Background { try counter.count { try subject.run(parts) } }
-        try tell(.addListener(descriptor: listener, index: 0, label: address, plan: ListenerPlan()))
+        for door in Door.allCases {
+            try tell(
+                .addListener(
+                    descriptor: listeners[door.rawValue], index: UInt32(door.rawValue),
+                    label: addresses[door.rawValue], plan: door.plan))
+        }
     }
 
     /// Ends everything; returns how many access lines were written.
@@ -73,6 +94,8 @@ final class WorkerBench {
 
     private static func table(leadingTo target: Endpoint) throws -> RouteTable {
         var text = "exact.example \(target)\n*.wild.example \(target)\nrefused.example reject\n* \(target)\n"
+        text += "proxied.example \(target) proxy=v2\nweb.example \(target) http=all:\(target)\n"
+        text += "terms.example \(target) max=1000 idle=1h drain=1m\n"
         for number in 0..<otherNamesCount { text += "name\(number).example \(target)\n" }
         let file = SourceFile(path: "cost.routes", text: text)
         return RouteTable(
@@ -101,8 +124,8 @@ final class WorkerBench {
     static func hello(name: String) -> [UInt8] { HelloBuilder(name: name).record() }
 
     /// A connection to the worker that has said its hello.
-    func makeClient(_ hello: [UInt8]) throws -> StreamSocket {
-        let client = try StreamSocket(to: endpoint)
+    func makeClient(_ hello: [UInt8], at door: Door = .plain) throws -> StreamSocket {
+        let client = try StreamSocket(to: endpoints[door.rawValue])
         try client.send(hello)
         return client
     }

@@ -103,8 +103,8 @@ extension IPAddress {
     }
 }
 
-/// What one process believes of another: bytes are a record or a message that is written as the same bytes, or
-/// nothing. The first byte says which of the two they are.
+/// What one process believes of another: bytes are a record or a message that is written as the same bytes,
+/// or nothing. The first byte says which of the two they are.
 func fuzzHandOver(_ bytes: [UInt8]) {
     guard let kind = bytes.first else { return }
     let rest = Array(bytes.dropFirst())
