@@ -190,6 +190,7 @@ extension Edge {
 
     /// `drain` on the control socket.
     func answerDrain(_ target: String, _ isOn: Bool) -> [UInt8] {
+        guard !facts.now.isDraining else { return JSONWriter.failure("the edge is about to end") }
         guard let done = setDrained(target, isOn) else {
             return JSONWriter.failure("no route has the target '\(target.prefix(120))'")
         }

@@ -267,7 +267,9 @@ extension Edge {
         guard let successor else { return }
         let deadline = monotonicNanoseconds() + 10_000_000_000
         while !(workers.allSatisfy(\.isFinished) && control.isIdle), monotonicNanoseconds() < deadline {
-            guard let signal = signals.next(waitingMilliseconds: 10, or: inbox.event) else { continue }
+            let signal = signals.next(waitingMilliseconds: 10, or: inbox.event)
+            for task in inbox.take() { task(&self) }
+            guard let signal else { continue }
             // Meant for the service, which is the other process by now.
             send(signal, to: successor)
         }
