@@ -172,7 +172,7 @@ package struct Edge: ~Copyable {
         // As the user that we were: the folder may be its alone.
         if let predecessor { control.inherit(predecessor.controlSockets) }
         try openControl(current.configuration)
-        defer { if mayRemoveFiles { control.removeFile() } }
+        defer { if mayRemoveFiles { control.removeFile() } else { control.removeOwnFile() } }
 
         // Of the start: a reload does not move it. Behind all that another edge on this machine would have
         // refused us.
@@ -185,7 +185,12 @@ package struct Edge: ~Copyable {
             }
         }
         // A start that fails leaves no file that names a process which is not there.
-        defer { if let pidfile, mayRemoveFiles { removePidfile(pidfile) } }
+        defer {
+            if let pidfile {
+                if successor != nil { waitForPidfile(pidfile) }
+                if successor != nil || mayRemoveFiles { removePidfile(pidfile) }
+            }
+        }
 
         try dropPrivileges()
         let inputOutput = try chooseInputOutput()

@@ -182,6 +182,8 @@ extension EndToEnd.Upgrade {
             }
             #expect(try yard(["drain", "\(first.endpoint)"]).succeeded)
             let upgraded = try yard(["upgrade"])
+            // The new process writes it when it has been given all, and that is when the old one answers.
+            #expect(Pause.until { (try? edge.servingProcess()) != edge.process.identifier })
             let serving = try edge.servingProcess()
             #expect(upgraded.succeeded && serving != edge.process.identifier, "\(upgraded.everything)")
             #expect(upgraded.output == "upgraded: process \(serving) serves now\n")
@@ -197,6 +199,53 @@ extension EndToEnd.Upgrade {
             #expect(
                 text.hasPrefix("HTTP/1.1 200 OK\r\n") || text.hasPrefix("HTTP/1.0 200 OK\r\n"),
                 "\(text.prefix(100))")
+        }
+
+        @Test func signalsThatComeMeanwhileReachTheNewProcess() throws {
+            for _ in 0..<8 {
+                let edge = try Edge(routes: "a.example 127.0.0.1:1", settings: "control off")
+                defer { end(edge) }
+                edge.process.send(signal: SIGUSR2)
+                // It is about to start the new process, for which it waits.
+                Thread.sleep(forTimeInterval: 0.002)
+                edge.process.send(signal: SIGHUP)
+                edge.process.send(signal: SIGTERM)
+                #expect(
+                    Pause.until(seconds: 5) {
+                        let lines = edge.process.completeErrorLines()
+                        return lines.contains { $0.contains(Edge.Log.reloaded) }
+                            && lines.contains { $0.contains(" info drained") }
+                    })
+            }
+        }
+
+        @Test func filesThatNameAProcessThatHasGoneAreRemoved() throws {
+            let edge = try Edge(routes: "a.example 127.0.0.1:1", settings: "control off")
+            let folder = edge.folder
+            let old = folder.path("switchyard.pid")
+            let configuration = folder.read("switchyard.conf")
+            try folder.write(
+                "switchyard.conf",
+                configuration.replacing(old, with: folder.path("new.pid"))
+                    .replacing("control off", with: "control \(folder.path("new.sock"))"))
+            edge.process.send(signal: SIGUSR2)
+            #expect(Pause.until { !FileManager.default.fileExists(atPath: old) })
+            let serving = try #require(
+                Int32(folder.read("new.pid").trimmingCharacters(in: .whitespacesAndNewlines)))
+            defer { kill(serving, SIGKILL) }
+            #expect(kill(serving, 0) == 0)
+
+            // One that cannot take over leaves no socket behind, and none of the other's is missing.
+            let moved = folder.read("switchyard.conf").replacing("new.sock", with: "third.sock")
+            try folder.write("switchyard.conf", moved + "user nobody-there\n")
+            kill(serving, SIGUSR2)
+            // Not by the process that was started first: it has ended.
+            #expect(
+                Pause.until {
+                    edge.process.completeErrorLines().contains { $0.contains(Edge.Log.upgradeFailed) }
+                })
+            #expect(!FileManager.default.fileExists(atPath: folder.path("third.sock")))
+            #expect(FileManager.default.fileExists(atPath: folder.path("new.sock")))
         }
     }
 }

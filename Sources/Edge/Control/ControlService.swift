@@ -14,6 +14,8 @@ struct ControlService {
     private var isServing = false
     /// The file of the control socket that the process before had elsewhere.
     private var left: (path: String, number: UInt64)?
+    /// The file that the process before has made; 0: there is none.
+    private var inheritedNumber: UInt64 = 0
 
     init(_ server: ControlServer) { self.server = server }
 
@@ -38,6 +40,7 @@ struct ControlService {
     mutating func inherit(_ inherited: InheritedControl) {
         path = inherited.path
         number = inherited.fileNumber
+        inheritedNumber = inherited.fileNumber
         metrics = inherited.metrics
         sockets = inherited.sockets
     }
@@ -136,6 +139,12 @@ struct ControlService {
         guard let slash = path.lastIndex(of: "/") else { return "" }
         let owner = user.map { "-o \($0) " } ?? ""
         return "; to make it: install -d \(owner)\(path[..<slash])"
+    }
+
+    /// Removes the socket's file if this process has made it. For one that could not take over: another one
+    /// has its file elsewhere.
+    mutating func removeOwnFile() {
+        if number != inheritedNumber { removeFile() }
     }
 
     /// Removes the socket's file, unless it is somebody else's by now.

@@ -273,5 +273,10 @@ extension Edge {
             // Meant for the service, which is the other process by now.
             send(signal, to: successor)
         }
+        // Also those that came while this thread was at the upgrade: the workers may end sooner than they are
+        // read.
+        while let signal = signals.next(waitingMilliseconds: 0, or: inbox.event) {
+            send(signal, to: successor)
+        }
     }
 }
