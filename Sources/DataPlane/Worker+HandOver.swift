@@ -66,7 +66,10 @@ extension Worker where Backend: ~Copyable {
         switch sessions[slot].resumes {
         case .proxyHeader, .hello, .head: joinFirstBytes(slot, completion)
         case .connecting, .requesting: joinConnect(slot, completion)
-        default: joinRelay(slot, completion)
+        default:
+            joinRelay(slot, completion)
+            // Of a request: its client has ended, and takes no more of the answer.
+            if sessions[slot].phase == .handingOver, sessions[slot].isDone { end(slot, .clientReset) }
         }
     }
 

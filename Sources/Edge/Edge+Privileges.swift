@@ -29,16 +29,6 @@ extension Edge {
                 + "stop that one first, or give this one a pidfile of its own")
     }
 
-    /// Waits until the pidfile names the process that took this one's place, which writes it at once; unless
-    /// that has another pidfile, or none.
-    func waitForPidfile(_ path: String) {
-        let own = Array("\(processIdentifier())\n".utf8)
-        for _ in 0..<500 {
-            guard let bytes = try? readFile(path, bytesMax: 64), bytes == own else { return }
-            sleepMicroseconds(1000)
-        }
-    }
-
     /// Removes the pidfile, or empties it where its folder is somebody else's: a file that names a process
     /// which is not there is worse than none. One that names another process is that one's.
     func removePidfile(_ path: String) {

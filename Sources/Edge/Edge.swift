@@ -184,13 +184,9 @@ package struct Edge: ~Copyable {
                 try writePidfile(pidfile)
             }
         }
-        // A start that fails leaves no file that names a process which is not there.
-        defer {
-            if let pidfile {
-                if successor != nil { waitForPidfile(pidfile) }
-                if successor != nil || mayRemoveFiles { removePidfile(pidfile) }
-            }
-        }
+        // A start that fails leaves no file that names a process which is not there; nor does a process that
+        // was replaced by one which has its file elsewhere.
+        defer { if let pidfile, successor != nil || mayRemoveFiles { removePidfile(pidfile) } }
 
         try dropPrivileges()
         let inputOutput = try chooseInputOutput()

@@ -132,7 +132,7 @@ extension EndToEnd {
         /// A program that cannot take over, and a word of the line that says so.
         enum Failure: CaseIterable {
             case wrongConfiguration, exits, isNoProgram, otherVersion, diesWaiting, diesWithTheSessions
-            case hangsWithTheSessions, saysNonsense
+            case hangsWithTheSessions, saysNonsense, isScriptThatStays
 
             /// What stands in the place of the program's file; nil: the program itself.
             var program: String? {
@@ -142,7 +142,7 @@ extension EndToEnd {
                     s = socket.socket(fileno=3)
                     s.setblocking(True)
                     receive = lambda: socket.recv_fds(s, 65536, 8)
-                    hello = bytes([1, \(self == .otherVersion ? 99 : 1), 0, 0, 0])
+                    hello = struct.pack("<BII", 1, \(self == .otherVersion ? 99 : 1), os.getpid())
 
                     """
                 let prepare = """
@@ -163,6 +163,7 @@ extension EndToEnd {
                 case .wrongConfiguration: return nil
                 case .exits: return "#!/bin/sh\nexit 3\n"
                 case .isNoProgram: return "nothing\n"
+                case .isScriptThatStays: return "#!/bin/sh\n'\(Edge.binary)' \"$@\"\n:\n"
                 case .otherVersion: return start + "s.send(hello)\ntime.sleep(60)\n"
                 case .diesWaiting: return start + "s.send(hello)\nos.kill(os.getpid(), 9)\n"
                 case .diesWithTheSessions: return start + prepare + "os.kill(os.getpid(), 9)\n"
@@ -180,6 +181,7 @@ extension EndToEnd {
                 case .diesWaiting, .diesWithTheSessions: "was ended by signal 9"
                 case .hangsWithTheSessions: "does not answer"
                 case .saysNonsense: "the new process sent"
+                case .isScriptThatStays: "has to `exec`"
                 }
             }
         }

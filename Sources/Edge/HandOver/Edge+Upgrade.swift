@@ -9,6 +9,8 @@ extension Edge {
     private static var startNanoseconds: UInt64 { 10_000_000_000 }
     /// For the sessions to go over. They stand still meanwhile.
     private static var transferNanoseconds: UInt64 { 5_000_000_000 }
+    /// For the new process to say that it goes on: it has nothing else to do.
+    private static var commitNanoseconds: UInt64 { 10_000_000_000 }
     /// The variable that names the descriptor of the conversation.
     static var upgradeVariable: String { "SWITCHYARD_UPGRADE" }
 
@@ -45,6 +47,7 @@ extension Edge {
         guard workers.allSatisfy({ !$0.isFinished }) else {
             throw UpgradeFailure("a worker has ended")
         }
+        serviceManager.tell(.watchdog)
         var successor = try startSuccessor()
         do throws(UpgradeFailure) {
             try converse(successor.link, &successor.child)
@@ -96,7 +99,7 @@ extension Edge {
 
     private mutating func converse(_ link: UpgradeLink, _ child: inout Child) throws(UpgradeFailure) {
         let startDeadline = monotonicNanoseconds() + Self.startNanoseconds
-        guard case .hello(let version) = try expect(link, &child, until: startDeadline) else {
+        guard case .hello(let version, let process) = try expect(link, &child, until: startDeadline) else {
             throw UpgradeFailure("the new process does not say hello")
         }
         guard version == HandOverRecord.version else {
@@ -104,11 +107,16 @@ extension Edge {
                 "the new process speaks version \(version) of the hand-over, and this one "
                     + "version \(HandOverRecord.version)")
         }
+        // What is started is what is announced as the main process, gets signals, and is ended when it fails.
+        guard process == UInt32(child.identifier) else {
+            throw UpgradeFailure("\(program.path) is a script that stays: it has to `exec` the program")
+        }
         let ways = try sendListeners(link, until: startDeadline)
         guard case .prepared = try expect(link, &child, until: startDeadline) else {
             throw UpgradeFailure("the new process does not prepare")
         }
 
+        serviceManager.tell(.watchdog)
         let start = monotonicNanoseconds()
         let deadline = start + Self.transferNanoseconds
         let channels = ways.map { HandOverChannel($0, deadlineNanoseconds: deadline) }
@@ -229,7 +237,9 @@ extension Edge {
             throw UpgradeFailure("the new process does not have all \(count) sessions")
         }
         try link.send(.commit, deadlineNanoseconds: deadline)
-        guard case .committed = try expect(link, &child, until: deadline) else {
+        // From here on it may have begun: more patience, rather than two that have the same sessions.
+        let commitDeadline = monotonicNanoseconds() + Self.commitNanoseconds
+        guard case .committed = try expect(link, &child, until: commitDeadline) else {
             throw UpgradeFailure("the new process does not commit")
         }
         return count

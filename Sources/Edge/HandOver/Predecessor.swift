@@ -46,7 +46,7 @@ final class Predecessor {
     }
 
     private func introduce() throws(UpgradeFailure) {
-        try send(.hello(version: HandOverRecord.version))
+        try send(.hello(version: HandOverRecord.version, process: UInt32(processIdentifier())))
         while true {
             let (message, descriptors) = try receive()
             switch (message, descriptors.first) {

@@ -5,8 +5,9 @@ package import Routes
 /// What the two processes of an upgrade say to each other, in this order. Sessions go by other ways, from
 /// worker to worker; see ``HandOverRecord``.
 package enum UpgradeMessage {
-    /// The new process has read its configuration and can use it; which version it speaks.
-    case hello(version: UInt32)
+    /// The new process has read its configuration and can use it; which version it speaks, and its number.
+    /// Of another version the number is 0.
+    case hello(version: UInt32, process: UInt32)
     /// The new process cannot take over: why.
     case refused(String)
     /// The way for the sessions of a worker; with its socket.
@@ -48,9 +49,10 @@ extension UpgradeMessage {
     package var encoded: [UInt8] {
         var writer = HandOverWriter()
         switch self {
-        case .hello(let version):
+        case .hello(let version, let process):
             writer.append(UInt8(1))
             writer.append(version)
+            writer.append(process)
         case .refused(let text):
             writer.append(UInt8(2))
             writer.append(Array(text.utf8.prefix(Self.textBytesMax)))
@@ -95,11 +97,17 @@ extension UpgradeMessage {
         return writer.bytes
     }
 
-    /// Reads a message; `hello` is alike in all versions.
+    /// Reads a message; `hello` begins alike in all versions.
     package init(_ bytes: [UInt8]) throws(HandOverFault) {
         var reader = HandOverReader(bytes)
         switch try reader.take(UInt8.self) {
-        case 1: self = .hello(version: try reader.take(UInt32.self))
+        case 1:
+            let version = try reader.take(UInt32.self)
+            guard version == HandOverRecord.version else {
+                self = .hello(version: version, process: 0)
+                return
+            }
+            self = .hello(version: version, process: try reader.take(UInt32.self))
         case 2: self = .refused(try Self.text("reason", &reader))
         case 3: self = .worker(number: try reader.take("worker", upTo: Self.workersMax))
         case 4:
