@@ -35,10 +35,7 @@ package struct TopLoop: ~Copyable {
 
     private mutating func ask() {
         do throws(YardError) {
-            // Taken out and put back: one that has failed is dropped, and the next turn connects anew.
-            var client = if let held = self.client.take() { held } else { try Self.client(path) }
-            let sample = try Self.sample(&client)
-            self.client = consume client
+            let sample = try nextSample()
             // After a restart of the edge its counters begin anew: no rates for one turn.
             let isSame = sample.status["pid"] == now.status["pid"] && sample.seconds >= now.seconds
             before = isSame ? now : sample
@@ -47,6 +44,20 @@ package struct TopLoop: ~Copyable {
         } catch {
             trouble = error.text
         }
+    }
+
+    /// By the connection that there is, or by a new one: after an upgrade of the edge another process
+    /// answers.
+    private mutating func nextSample() throws(YardError) -> TopSample {
+        if var held = client.take(), let sample = try? Self.sample(&held) {
+            client = consume held
+            return sample
+        }
+        // Put back when it has answered: one that has failed is dropped.
+        var client = try Self.client(path)
+        let sample = try Self.sample(&client)
+        self.client = consume client
+        return sample
     }
 
     private func screen(_ columns: Int, _ rows: Int) -> TopScreen {
