@@ -24,7 +24,9 @@ let package = Package(
     ],
     dependencies: [
         // The command line of `yard`, alone. It brings help, completions and a manual's text of one source.
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        // Reads runmes, and tells where everything stands.
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // C that Swift cannot import: macros, variadics, system calls that must return -errno. No logic.
@@ -35,6 +37,11 @@ let package = Package(
         // Pure: nothing but the standard library.
         .target(name: "Wire", swiftSettings: settings),
         .target(name: "Routes", dependencies: ["Wire"], swiftSettings: settings),
+
+        // The manifest of a site. Pure, but for the reader of YAML, which needs Foundation.
+        .target(
+            name: "Runme", dependencies: ["Routes", "Wire", .product(name: "Yams", package: "Yams")],
+            swiftSettings: settings),
 
         // Effects.
         .target(name: "Linux", dependencies: ["CLinux"], swiftSettings: settings),
@@ -80,6 +87,8 @@ let package = Package(
             name: "WireTests", dependencies: ["Wire", "Support", "COpenSSLOracle"], swiftSettings: settings),
         .testTarget(
             name: "RoutesTests", dependencies: ["Routes", "Wire", "Support"], swiftSettings: settings),
+        .testTarget(
+            name: "RunmeTests", dependencies: ["Runme", "Routes", "Support"], swiftSettings: settings),
         .testTarget(
             name: "SessionTests", dependencies: ["DataPlane", "Support"], swiftSettings: settings),
         .testTarget(

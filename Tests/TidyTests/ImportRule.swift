@@ -16,6 +16,7 @@ struct ImportRule {
             "the process around the workers; never Foundation"
         ),
         ("Sources/switchyard/", ["Edge", "Linux"], "parses arguments and runs"),
+        ("Sources/Runme/", ["Routes", "Wire", "Yams"], "pure, but for the reader of YAML"),
         ("Sources/YardKit/", ["Linux"], "knows the edge by its control socket alone"),
         ("Sources/yard/", ["YardKit", "Linux", "ArgumentParser"], "the verbs: arguments in, text out"),
         (

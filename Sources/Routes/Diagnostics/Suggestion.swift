@@ -1,5 +1,5 @@
 /// Guesses which of some known words an author meant.
-enum Suggestion {
+package enum Suggestion {
     /// The known word nearest to `word`, or nil if none is near: at most one edit for each three characters
     /// of the shorter word, and one in any case. Otherwise a known word that contains it. Case counts as no
     /// difference.
@@ -17,7 +17,7 @@ enum Suggestion {
     }
 
     /// A hint that names the nearest known word, or else all of them.
-    static func hint(for word: String, among known: [String]) -> String {
+    package static func hint(for word: String, among known: [String]) -> String {
         if let near = nearest(to: word, among: known) { return "did you mean `\(near)`?" }
         return "known here: " + known.joined(separator: ", ")
     }

@@ -13,6 +13,47 @@ package enum Quantity {
         return value
     }
 
+    /// Why a text is no quantity, for whoever has no range of bytes.
+    package struct Fault: Error {
+        /// One sentence without a full stop.
+        package var message: String
+        /// What to do about it.
+        package var hint: String?
+
+        private init(_ error: GrammarError) {
+            message = error.message
+            hint = error.hint
+        }
+
+        fileprivate static func naming<Value>(
+            _ body: () throws(GrammarError) -> Value
+        ) throws(Fault) -> Value {
+            do throws(GrammarError) {
+                return try body()
+            } catch {
+                throw Fault(error)
+            }
+        }
+    }
+
+    /// A duration such as `250ms`, in milliseconds, within bounds.
+    package static func milliseconds(
+        _ text: String, in bounds: ClosedRange<UInt64>
+    ) throws(Fault) -> UInt32 {
+        let bytes = Array(text.utf8)
+        return try Fault.naming { () throws(GrammarError) in
+            try requireMilliseconds(bytes.span, bytes.indices, in: bounds)
+        }
+    }
+
+    /// A size such as `16KiB`, in bytes, within bounds.
+    package static func bytes(_ text: String, in bounds: ClosedRange<UInt64>) throws(Fault) -> UInt64 {
+        let bytes = Array(text.utf8)
+        return try Fault.naming { () throws(GrammarError) in
+            try requireBytes(bytes.span, bytes.indices, in: bounds)
+        }
+    }
+
     /// A number within bounds.
     static func requireNumber(
         _ bytes: Span<UInt8>, _ range: Range<Int>, in bounds: ClosedRange<UInt64>
