@@ -27,6 +27,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         // Reads runmes, and tells where everything stands.
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        // Talks to the Docker engine.
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     ],
     targets: [
         // C that Swift cannot import: macros, variadics, system calls that must return -errno. No logic.
@@ -59,6 +62,15 @@ let package = Package(
             // `--static-swift-stdlib`, because the tests need the dynamic library (Testing has no other).
             linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
 
+        // What runs sites. Far from traffic: here a library does what a library can.
+        .target(
+            name: "Orchestrator",
+            dependencies: [
+                "Runme", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ], swiftSettings: settings),
+
         // The operator's command. `YardKit` knows the protocol and makes texts of data; `yard` is the verbs.
         .target(name: "YardKit", dependencies: ["Linux"], swiftSettings: settings),
         .executableTarget(
@@ -89,6 +101,8 @@ let package = Package(
             name: "RoutesTests", dependencies: ["Routes", "Wire", "Support"], swiftSettings: settings),
         .testTarget(
             name: "RunmeTests", dependencies: ["Runme", "Routes", "Support"], swiftSettings: settings),
+        .testTarget(
+            name: "EngineTests", dependencies: ["Orchestrator", "Support"], swiftSettings: settings),
         .testTarget(
             name: "SessionTests", dependencies: ["DataPlane", "Support"], swiftSettings: settings),
         .testTarget(

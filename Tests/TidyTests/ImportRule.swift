@@ -17,6 +17,11 @@ struct ImportRule {
         ),
         ("Sources/switchyard/", ["Edge", "Linux"], "parses arguments and runs"),
         ("Sources/Runme/", ["Routes", "Wire", "Yams"], "pure, but for the reader of YAML"),
+        (
+            "Sources/Orchestrator/",
+            ["Runme", "Routes", "Linux", "Foundation", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"],
+            "runs sites; far from traffic"
+        ),
         ("Sources/YardKit/", ["Linux"], "knows the edge by its control socket alone"),
         ("Sources/yard/", ["YardKit", "Linux", "ArgumentParser"], "the verbs: arguments in, text out"),
         (

@@ -1,0 +1,31 @@
+/// Why the container engine did not do what it was asked for.
+package enum EngineError: Error, Equatable {
+    /// Nobody answers on its socket.
+    case unreachable(socket: String, reason: String)
+    /// It refuses, with its own message.
+    case refused(status: Int, message: String)
+    /// What it says makes no sense, or it stopped in between.
+    case unclear(String)
+    /// A file that it was to be given cannot be read.
+    case unreadable(path: String, reason: String)
+
+    /// One sentence for a person.
+    package var text: String {
+        switch self {
+        case .unreachable(let socket, let reason): "no container engine answers on \(socket): \(reason)"
+        case .refused(_, let message): "the container engine says: \(message)"
+        case .unclear(let what): "the container engine's answer is not to be understood: \(what)"
+        case .unreadable(let path, let reason): "\(path) cannot be read: \(reason)"
+        }
+    }
+
+    /// Whether what was asked about is not there.
+    package var isMissing: Bool {
+        if case .refused(status: 404, _) = self { true } else { false }
+    }
+
+    /// Whether there is something of that name already, or it is in a state that does not go with it.
+    package var isConflict: Bool {
+        if case .refused(status: 409, _) = self { true } else { false }
+    }
+}
