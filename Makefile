@@ -10,15 +10,16 @@ ETC ?= /etc
 UNITS ?= $(PREFIX)/lib/systemd/system
 SHARE = $(DESTDIR)$(PREFIX)/share
 # What is installed if it was built: the edge, and the operator's command.
-PROGRAMS = $(notdir $(wildcard $(BUILD)/switchyard $(BUILD)/yard))
+PROGRAMS = $(notdir $(wildcard $(BUILD)/switchyard $(BUILD)/yard $(BUILD)/yardmaster))
 MANUALS = $(wildcard man/*.5 man/*.8 man/*.1)
 
 .DEFAULT_GOAL := build
 .PHONY: build install uninstall deb test-deb run test bench bench-quick fuzz format check-format setup clean help
 
-build: ## build the edge and the operator's command: .build/release/switchyard, .build/release/yard
+build: ## build the edge, yardmaster and the operator's command: .build/release/switchyard, yardmaster, yard
 	$(SWIFT) build -c release --product switchyard
 	$(SWIFT) build -c release --product yard
+	$(SWIFT) build -c release --product yardmaster
 
 run: ## build it, start it with two demo sites on 127.0.0.1:8443 (PORT=...), follow the log
 	@scripts/setup run
@@ -60,6 +61,8 @@ install: $(if $(BUILT),,build) ## put it where Debian expects it (DESTDIR=... PR
 	install -D -m 644 packaging/logrotate $(DESTDIR)$(ETC)/logrotate.d/switchyard
 	test -e $(DESTDIR)$(ETC)/switchyard/switchyard.conf || \
 	    install -m 644 conf/switchyard.conf $(DESTDIR)$(ETC)/switchyard/switchyard.conf
+	test -e $(DESTDIR)$(ETC)/switchyard/yardmaster.yaml || \
+	    install -m 644 conf/yardmaster.yaml $(DESTDIR)$(ETC)/switchyard/yardmaster.yaml
 	test -e $(DESTDIR)$(ETC)/switchyard/routes.d/example.routes.disabled || \
 	    install -m 644 conf/routes.d/example.routes $(DESTDIR)$(ETC)/switchyard/routes.d/example.routes.disabled
 	install -m 644 README.md $(SHARE)/doc/switchyard
@@ -67,7 +70,7 @@ install: $(if $(BUILT),,build) ## put it where Debian expects it (DESTDIR=... PR
 	install -m 644 LICENSE $(SHARE)/doc/switchyard/copyright
 
 uninstall: ## remove what `make install` put there, but for the configuration
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,switchyard yard)
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,switchyard yard yardmaster)
 	rm -f $(addprefix $(DESTDIR)$(UNITS)/,$(notdir $(wildcard systemd/*.service systemd/*.socket)))
 	for page in $(MANUALS); do rm -f $(SHARE)/man/man$${page##*.}/$${page##*/}; done
 	rm -f $(SHARE)/bash-completion/completions/switchyard $(SHARE)/zsh/vendor-completions/_switchyard

@@ -20,6 +20,7 @@ let package = Package(
     name: "switchyard",
     products: [
         .executable(name: "switchyard", targets: ["switchyard"]),
+        .executable(name: "yardmaster", targets: ["yardmaster"]),
         .executable(name: "yard", targets: ["yard"]),
     ],
     dependencies: [
@@ -27,9 +28,16 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         // Reads runmes, and tells where everything stands.
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-        // Talks to the Docker engine.
+        // yardmaster: talks to the container engine, serves its own interface, keeps its state, runs
+        // programs.
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
     targets: [
         // C that Swift cannot import: macros, variadics, system calls that must return -errno. No logic.
@@ -66,13 +74,38 @@ let package = Package(
         .target(
             name: "Orchestrator",
             dependencies: [
-                "Runme", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                "Runme", "Routes", "Wire", "Linux", "YardKit",
+                .product(name: "Yams", package: "Yams"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ], swiftSettings: settings),
+        .executableTarget(
+            name: "yardmaster",
+            dependencies: [
+                "Orchestrator", "Routes", "Linux",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ], swiftSettings: settings),
 
         // The operator's command. `YardKit` knows the protocol and makes texts of data; `yard` is the verbs.
-        .target(name: "YardKit", dependencies: ["Linux"], swiftSettings: settings),
+        .target(
+            name: "YardKit",
+            dependencies: [
+                "Linux", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ], swiftSettings: settings),
         .executableTarget(
             name: "yard",
             dependencies: [
@@ -101,8 +134,19 @@ let package = Package(
             name: "RoutesTests", dependencies: ["Routes", "Wire", "Support"], swiftSettings: settings),
         .testTarget(
             name: "RunmeTests", dependencies: ["Runme", "Routes", "Support"], swiftSettings: settings),
+        // A real container engine and images for it.
+        .target(
+            name: "EngineSupport", dependencies: ["Orchestrator", "Support"], path: "Tests/EngineSupport",
+            swiftSettings: settings),
         .testTarget(
-            name: "EngineTests", dependencies: ["Orchestrator", "Support"], swiftSettings: settings),
+            name: "EngineTests", dependencies: ["Orchestrator", "EngineSupport", "Support"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "OrchestratorTests", dependencies: ["Orchestrator", "Runme", "Routes", "Support"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "SiteTests", dependencies: ["Orchestrator", "EngineSupport", "YardKit", "Support"],
+            swiftSettings: settings),
         .testTarget(
             name: "SessionTests", dependencies: ["DataPlane", "Support"], swiftSettings: settings),
         .testTarget(

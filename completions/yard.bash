@@ -173,13 +173,13 @@ _yard() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    status|routes|sessions|stats|targets|top|reload|drain|check|upgrade|doctor|help)
+    status|routes|sessions|stats|targets|top|reload|drain|check|upgrade|site|run|doctor|help)
         # Offer subcommand argument completions
         "_yard_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'status routes sessions stats targets top reload drain check upgrade doctor help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'status routes sessions stats targets top reload drain check upgrade site run doctor help' -- "${cur}"))
         ;;
     esac
 }
@@ -371,6 +371,318 @@ _yard_upgrade() {
     # Offer option value completions
     case "${prev}" in
     '--socket')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+}
+
+_yard_site() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __yard_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    add|list|show|start|stop|restart|sleep|wake|logs|journal|remove)
+        # Offer subcommand argument completions
+        "_yard_site_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'add list show start stop restart sleep wake logs journal remove' -- "${cur}"))
+        ;;
+    esac
+}
+
+_yard_site_add() {
+    repeating_flags=()
+    non_repeating_flags=(--start --asleep --json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--yardmaster)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __yard_add_completions -d
+        return
+        ;;
+    esac
+}
+
+_yard_site_list() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--yardmaster)
+    __yard_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+}
+
+_yard_site_show() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--yardmaster)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __yard_add_completions -W "$(__yard_custom_complete ---completion site show -- positional@0 "${COMP_CWORD}" "$(__yard_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_yard_site_start() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--yardmaster)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __yard_add_completions -W "$(__yard_custom_complete ---completion site start -- positional@0 "${COMP_CWORD}" "$(__yard_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_yard_site_stop() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--yardmaster)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __yard_add_completions -W "$(__yard_custom_complete ---completion site stop -- positional@0 "${COMP_CWORD}" "$(__yard_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_yard_site_restart() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--yardmaster)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __yard_add_completions -W "$(__yard_custom_complete ---completion site restart -- positional@0 "${COMP_CWORD}" "$(__yard_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_yard_site_sleep() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--yardmaster)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __yard_add_completions -W "$(__yard_custom_complete ---completion site sleep -- positional@0 "${COMP_CWORD}" "$(__yard_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_yard_site_wake() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--yardmaster)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __yard_add_completions -W "$(__yard_custom_complete ---completion site wake -- positional@0 "${COMP_CWORD}" "$(__yard_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_yard_site_logs() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--yardmaster -n --lines --part)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    '-n'|'--lines')
+        return
+        ;;
+    '--part')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __yard_add_completions -W "$(__yard_custom_complete ---completion site logs -- positional@0 "${COMP_CWORD}" "$(__yard_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_yard_site_journal() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(-n --lines --yardmaster)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '-n'|'--lines')
+        return
+        ;;
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __yard_add_completions -W "$(__yard_custom_complete ---completion site journal -- positional@0 "${COMP_CWORD}" "$(__yard_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_yard_site_remove() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--yardmaster)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __yard_add_completions -W "$(__yard_custom_complete ---completion site remove -- positional@0 "${COMP_CWORD}" "$(__yard_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_yard_run() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--yardmaster)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
         __yard_add_completions -f
         return
         ;;

@@ -60,6 +60,8 @@ _yard() {
             'drain:Sends no new sessions to a target.'
             'check:Says whether configuration and routes are right; changes nothing.'
             'upgrade:Replaces the running edge by the program that is installed now.'
+            'site:Adds, starts, stops and shows sites.'
+            'run:Starts the site of a runme, and makes it known first if need be.'
             'doctor:Looks for what on this machine will hurt the edge, and says what to type.'
             'help:Show subcommand help information.'
         )
@@ -67,7 +69,7 @@ _yard() {
         ;;
     arg)
         case "${words[1]}" in
-        status|routes|sessions|stats|targets|top|reload|drain|check|upgrade|doctor|help)
+        status|routes|sessions|stats|targets|top|reload|drain|check|upgrade|site|run|doctor|help)
             "_yard_${words[1]}" && ret=0
             ;;
         esac
@@ -209,6 +211,216 @@ _yard_upgrade() {
     local -i ret=1
     local -ar arg_specs=(
         '--socket[The edge'\''s control socket (default\: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_site() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+        '(-): :->command'
+        '(-)*:: :->arg'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+    case "${state}" in
+    command)
+        local -ar subcommands=(
+            'add:Makes a site known; it is stopped until it is started.'
+            'list:Lists the sites and how they are.'
+            'show:Tells all about one site.'
+            'start:Starts a site, as its runme says now; returns when it answers.'
+            'stop:Stops a site; its visitors are refused until it is started.'
+            'restart:Makes and starts a site'\''s containers anew, as its runme says now; visitors wait meanwhile.'
+            'sleep:Puts a site to sleep, after its snapshot; its next visitor wakes it.'
+            'wake:Wakes a site, as a visitor would.'
+            'logs:Shows what a site has written last.'
+            'journal:Lists what was wanted of sites, and what became of it.'
+            'remove:Stops a site and forgets it. Its folder with all its data stays.'
+        )
+        _describe -V subcommand subcommands && ret=0
+        ;;
+    arg)
+        case "${words[1]}" in
+        add|list|show|start|stop|restart|sleep|wake|logs|journal|remove)
+            "_yard_site_${words[1]}" && ret=0
+            ;;
+        esac
+        ;;
+    esac
+
+    return "${ret}"
+}
+
+_yard_site_add() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':folder:_files -/'
+        '--start[Start it, too.]'
+        '--asleep[Let its first visitor start it.]'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_site_list() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_site_show() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':domain:{__yard_custom_complete ---completion site show -- positional@0 "${current_word_index}" "$(__yard_cursor_index_in_current_word)"}'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_site_start() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':domain:{__yard_custom_complete ---completion site start -- positional@0 "${current_word_index}" "$(__yard_cursor_index_in_current_word)"}'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_site_stop() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':domain:{__yard_custom_complete ---completion site stop -- positional@0 "${current_word_index}" "$(__yard_cursor_index_in_current_word)"}'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_site_restart() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':domain:{__yard_custom_complete ---completion site restart -- positional@0 "${current_word_index}" "$(__yard_cursor_index_in_current_word)"}'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_site_sleep() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':domain:{__yard_custom_complete ---completion site sleep -- positional@0 "${current_word_index}" "$(__yard_cursor_index_in_current_word)"}'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_site_wake() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':domain:{__yard_custom_complete ---completion site wake -- positional@0 "${current_word_index}" "$(__yard_cursor_index_in_current_word)"}'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_site_logs() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':domain:{__yard_custom_complete ---completion site logs -- positional@0 "${current_word_index}" "$(__yard_cursor_index_in_current_word)"}'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '(-n --lines)'{-n,--lines}'[How many lines of each part.]:lines:'
+        '--part[One part alone\: a sidecar, or `site` for what serves.]:part:'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_site_journal() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':domain:{__yard_custom_complete ---completion site journal -- positional@0 "${current_word_index}" "$(__yard_cursor_index_in_current_word)"}'
+        '(-n --lines)'{-n,--lines}'[How many entries.]:lines:'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_site_remove() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':domain:{__yard_custom_complete ---completion site remove -- positional@0 "${current_word_index}" "$(__yard_cursor_index_in_current_word)"}'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_run() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':runme:_files'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
         '--json[Print JSON\: one object, or one for each line of a list.]'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'

@@ -46,8 +46,13 @@ package func writeFileAtomically(
         removeFile(temporary)
         throw error
     }
+    try renameFile(temporary, to: path)
+}
+
+/// Gives a file another name, in one step; one of that name is gone then.
+package func renameFile(_ path: String, to other: String) throws(Errno) {
     // SAFETY: both strings end in NUL for the time of the call.
-    try check(unsafe clinux_rename(temporary, path))
+    try check(unsafe clinux_rename(path, other))
 }
 
 /// Writes all bytes to a descriptor, waiting where it must.

@@ -35,8 +35,8 @@ package struct Program: Sendable {
         var started = clinux_child(program: -1, between: -1, control: -1)
         let result = withExtendedLifetime(socket) {
             // SAFETY: path and lists live through the call.
-            unsafe Self.withPointers(arguments) { arguments in
-                unsafe Self.withPointers(environment) { environment in
+            unsafe withStringPointers(arguments) { arguments in
+                unsafe withStringPointers(environment) { environment in
                     unsafe clinux_spawn(path, arguments, environment, socket.descriptor, &started)
                 }
             }
@@ -55,16 +55,17 @@ package struct Program: Sendable {
         }
         return lines
     }
+}
 
-    private static func withPointers(
-        _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Int32
-    ) -> Int32 {
-        // SAFETY: each copy is freed after the call, and the list ends in NULL.
-        var pointers = unsafe strings.map { unsafe strdup($0) }
-        unsafe pointers.append(nil)
-        defer { unsafe pointers.forEach { unsafe free($0) } }
-        return unsafe pointers.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
-    }
+/// The strings as a list that ends in NULL, for the time of the call.
+func withStringPointers(
+    _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Int32
+) -> Int32 {
+    // SAFETY: each copy is freed after the call, and the list ends in NULL.
+    var pointers = unsafe strings.map { unsafe strdup($0) }
+    unsafe pointers.append(nil)
+    defer { unsafe pointers.forEach { unsafe free($0) } }
+    return unsafe pointers.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
 }
 
 /// A process that this one has started, by way of another one. systemd waits only for a main process whose

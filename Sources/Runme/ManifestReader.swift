@@ -1,15 +1,17 @@
-import Routes
-import Yams
+package import Routes
+package import Yams
 
 /// Takes a YAML file apart, and remembers what is wrong with it and where. A wrong value does not end the
 /// reading: an author sees all mistakes at once.
-struct ManifestReader {
+package struct ManifestReader {
     let file: SourceFile
-    private(set) var diagnostics = DiagnosticList()
+    /// What was found.
+    package private(set) var diagnostics = DiagnosticList()
     /// The offset of each line's first byte.
     private let lineStarts: [Int]
 
-    init(_ file: SourceFile) {
+    /// A reader of one file.
+    package init(_ file: SourceFile) {
         self.file = file
         var starts = [0]
         for (offset, byte) in file.bytes.enumerated() where byte == UInt8(ascii: "\n") {
@@ -19,7 +21,7 @@ struct ManifestReader {
     }
 
     /// The mapping that the file is; nil when it is none, which has been told then.
-    mutating func document() -> Fields? {
+    package mutating func document(what: String = "a runme") -> Fields? {
         guard let text = String(validating: file.bytes, as: UTF8.self) else {
             error(.start, "the file is not UTF-8")
             return nil
@@ -27,7 +29,7 @@ struct ManifestReader {
         // With them a small file says much, and takes long to read.
         if let mark = ReferenceScan.first(in: file.bytes) {
             error(
-                mark, "a runme has no anchors and no aliases", hint: "put a text that begins so into quotes")
+                mark, "\(what) has no anchors and no aliases", hint: "put a text that begins so into quotes")
             return nil
         }
         do {
@@ -35,7 +37,7 @@ struct ManifestReader {
                 error(.start, "the file is empty")
                 return nil
             }
-            return fields(node, of: "a runme")
+            return fields(node, of: what)
         } catch let fault as YamlError {
             tell(fault)
         } catch {
@@ -59,12 +61,14 @@ struct ManifestReader {
 
     // MARK: Diagnostics
 
-    mutating func error(_ mark: TextMark, _ message: String, hint: String? = nil) {
+    /// Tells of a mistake.
+    package mutating func error(_ mark: TextMark, _ message: String, hint: String? = nil) {
         let (place, file) = (place(mark), file)
         diagnostics.add(.error) { Diagnostic(.error, at: place, in: file, message, hint: hint) }
     }
 
-    mutating func warn(_ mark: TextMark, _ message: String, hint: String? = nil) {
+    /// Tells of something that may not be meant so.
+    package mutating func warn(_ mark: TextMark, _ message: String, hint: String? = nil) {
         let (place, file) = (place(mark), file)
         diagnostics.add(.warning) { Diagnostic(.warning, at: place, in: file, message, hint: hint) }
     }
@@ -92,7 +96,7 @@ struct ManifestReader {
     // MARK: Values
 
     /// A mapping's fields; nil, and told, when it is none.
-    mutating func fields(_ node: Node, of what: String) -> Fields? {
+    package mutating func fields(_ node: Node, of what: String) -> Fields? {
         guard case .mapping(let mapping) = node else {
             error(node.place, "\(what) is a mapping of keys and values")
             return nil
@@ -109,7 +113,7 @@ struct ManifestReader {
     }
 
     /// A text; nil, and told, when it is none.
-    mutating func text(_ node: Node, of what: String) -> String? {
+    package mutating func text(_ node: Node, of what: String) -> String? {
         guard case .scalar(let scalar) = node, !scalar.string.isEmpty else {
             error(node.place, "\(what) is a text")
             return nil
@@ -126,7 +130,7 @@ struct ManifestReader {
     }
 
     /// A list; a value that is none stands for a list of itself only where a person would write it so.
-    mutating func list(_ node: Node, of what: String) -> [Node] {
+    package mutating func list(_ node: Node, of what: String) -> [Node] {
         guard case .sequence(let sequence) = node, !sequence.isEmpty else {
             error(node.place, "\(what) is a list: [ … ]")
             return []
@@ -135,14 +139,14 @@ struct ManifestReader {
     }
 
     /// Texts in a list.
-    mutating func texts(_ node: Node, of what: String) -> [(mark: TextMark, text: String)] {
+    package mutating func texts(_ node: Node, of what: String) -> [(mark: TextMark, text: String)] {
         list(node, of: what).compactMap { item in
             text(item, of: "an item of \(what)").map { (item.place, $0) }
         }
     }
 
     /// A quantity, by one of ``Routes/Quantity``'s readers.
-    mutating func quantity<Value>(
+    package mutating func quantity<Value>(
         _ node: Node, of what: String, _ read: (String) throws(Quantity.Fault) -> Value
     ) -> Value? {
         guard let text = text(node, of: what) else { return nil }
@@ -155,7 +159,7 @@ struct ManifestReader {
     }
 
     /// Tells of the keys that nobody has asked for.
-    mutating func finish(_ fields: Fields) {
+    package mutating func finish(_ fields: Fields) {
         let unknown = fields.values.filter { !fields.known.contains($0.key) }
         for (key, value) in unknown.sorted(by: { $0.value.mark < $1.value.mark }) {
             error(
@@ -166,7 +170,7 @@ struct ManifestReader {
 }
 
 /// The fields of one mapping, and which of them were asked for.
-struct Fields {
+package struct Fields {
     let mark: TextMark
     /// For messages: what they are the fields of.
     let what: String
@@ -179,45 +183,49 @@ struct Fields {
     }
 
     /// The value of a key that may stand there.
-    mutating func take(_ key: String) -> Node? {
+    package mutating func take(_ key: String) -> Node? {
         known.append(key)
         return values[key]?.value
     }
 
     /// The value of a key that must stand there.
-    mutating func require(_ key: String, _ reader: inout ManifestReader) -> Node? {
+    package mutating func require(_ key: String, _ reader: inout ManifestReader) -> Node? {
         if let value = take(key) { return value }
         reader.error(mark, "\(what) needs `\(key)`")
         return nil
     }
 
     /// All that stand there, by their keys: for mappings whose keys are the author's.
-    mutating func takeAll() -> [(key: String, mark: TextMark, value: Node)] {
+    package mutating func takeAll() -> [(key: String, mark: TextMark, value: Node)] {
         known += values.keys
         return values.map { ($0.key, $0.value.mark, $0.value.value) }.sorted { $0.mark < $1.mark }
     }
 }
 
 /// A line and a column, both from 1.
-struct TextMark: Comparable {
-    static let start = TextMark(line: 1, column: 1)
+package struct TextMark: Comparable, Sendable {
+    /// The file's first character.
+    package static let start = TextMark(line: 1, column: 1)
 
-    let line: Int
-    let column: Int
+    /// From 1.
+    package let line: Int
+    /// In scalars, from 1.
+    package let column: Int
 
-    init(line: Int, column: Int) {
+    /// A place.
+    package init(line: Int, column: Int) {
         self.line = line
         self.column = column
     }
 
     init(_ mark: Mark) { self.init(line: mark.line, column: mark.column) }
 
-    static func < (left: TextMark, right: TextMark) -> Bool {
+    package static func < (left: TextMark, right: TextMark) -> Bool {
         (left.line, left.column) < (right.line, right.column)
     }
 }
 
 extension Node {
     /// Where it stands.
-    var place: TextMark { mark.map { TextMark($0) } ?? .start }
+    package var place: TextMark { mark.map { TextMark($0) } ?? .start }
 }

@@ -340,7 +340,15 @@ private struct RunmeParser {
     private mutating func parseCertificate(_ node: Node) -> String? {
         guard var fields = reader.fields(node, of: "tls") else { return nil }
         defer { reader.finish(fields) }
-        return fields.require("certificate", &reader).flatMap { innerPath($0, of: "certificate") }
+        return fields.require("certificate", &reader).flatMap { node -> String? in
+            guard let path = innerPath(node, of: "certificate") else { return nil }
+            // This folder is what a site's containers see of it.
+            guard path.hasPrefix("tls/") else {
+                reader.error(node.place, "certificate is a file in the folder `tls`")
+                return nil
+            }
+            return path
+        }
     }
 
     private mutating func parseBackup(_ node: Node) -> Runme.Backup? {

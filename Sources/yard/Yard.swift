@@ -2,11 +2,11 @@ import ArgumentParser
 import Linux
 import YardKit
 
-/// The operator's command: asks the running edge on its control socket.
+/// The operator's command: asks the running edge on its control socket, and yardmaster on its own.
 @main struct Yard: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "yard",
-        abstract: "Looks at the running edge, switchyard, and tells it what to do.",
+        abstract: "Looks at the running edge, switchyard, and at the sites, and tells them what to do.",
         discussion: """
             Every verb that asks the edge does so on its control socket, which is open to root and to the \
             edge's own user and group.
@@ -18,7 +18,7 @@ import YardKit
         subcommands: [
             Status.self, Routes.self, Sessions.self, Stats.self, Targets.self, Top.self, Reload.self,
             Drain.self,
-            Check.self, Upgrade.self, DoctorVerb.self,
+            Check.self, Upgrade.self, Site.self, Run.self, DoctorVerb.self,
         ])
 
     static func main() {

@@ -34,7 +34,7 @@ extension EndToEnd {
 
         @Test func theUnitsAreRight() throws {
             let folder = try TemporaryFolder()
-            for unit in ["switchyard.service", "switchyard.socket"] {
+            for unit in ["switchyard.service", "switchyard.socket", "yardmaster.service", "site@.service"] {
                 let text = try String(contentsOfFile: Repository.path("systemd/\(unit)"), encoding: .utf8)
                 try folder.write(
                     unit, text.replacingOccurrences(of: "/usr/bin/switchyard", with: Edge.binary))

@@ -1,3 +1,4 @@
+import EngineSupport
 import Foundation
 import Orchestrator
 import Support
@@ -11,6 +12,9 @@ import Testing
         let mark = String(UInt32.random(in: 0...UInt32.max), radix: 36)
         do {
             try await TestImage.make(engine)
+            // What is started is in a network of this test's own: the engine may have none.
+            try await engine.createNetwork(
+                "switchyard-test-\(mark)", labels: [DockerEngine.label: mark])
             try await body(engine, mark)
             try await clear(engine, mark)
         } catch {
@@ -23,7 +27,10 @@ import Testing
 
     private func clear(_ engine: Engine, _ mark: String) async throws {
         for container in try await engine.containers(labelled: DockerEngine.label, mark) {
-            try await engine.removeContainer(container)
+            try await engine.removeContainer(container.identifier)
+        }
+        for network in try await engine.networks(labelled: DockerEngine.label, mark) {
+            try await engine.removeNetwork(network)
         }
     }
 
@@ -31,6 +38,7 @@ import Testing
         var specification = ContainerSpecification(image: TestImage.name)
         specification.labels = [DockerEngine.label: mark]
         specification.command = command
+        specification.network = "switchyard-test-\(mark)"
         return specification
     }
 
@@ -58,7 +66,10 @@ import Testing
             #expect(
                 state.isRunning && state.addresses.values.allSatisfy { $0.contains(".") }
                     && !state.addresses.isEmpty)
-            #expect(try await engine.containers(labelled: DockerEngine.label, mark) == [identifier])
+            #expect(
+                try await engine.containers(labelled: DockerEngine.label, mark).map(\.identifier) == [
+                    identifier
+                ])
 
             await #expect(throws: EngineError.self) {
                 try await engine.createContainer(name, specification(mark, "/bin/sleep", "1"))
@@ -97,7 +108,6 @@ import Testing
     @Test func containersOfOneNetworkFindEachOther() async throws {
         try await withEngine { engine, mark in
             let network = "switchyard-test-\(mark)"
-            try await engine.createNetwork(network, labels: [DockerEngine.label: mark])
             try await engine.createNetwork(network, labels: [DockerEngine.label: mark])
             let serve = "while true; do echo hello | /bin/nc -l -p 7000; done"
             var server = specification(mark, "/bin/sh", "-c", serve)

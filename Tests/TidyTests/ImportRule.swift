@@ -19,10 +19,26 @@ struct ImportRule {
         ("Sources/Runme/", ["Routes", "Wire", "Yams"], "pure, but for the reader of YAML"),
         (
             "Sources/Orchestrator/",
-            ["Runme", "Routes", "Linux", "Foundation", "AsyncHTTPClient", "NIOCore", "NIOHTTP1"],
+            [
+                "Runme", "Routes", "Wire", "Linux", "YardKit", "Foundation", "Synchronization",
+                "AsyncHTTPClient",
+                "NIOCore", "NIOPosix", "NIOHTTP1", "HTTPTypes", "Hummingbird", "ServiceLifecycle", "Logging",
+                "GRDB", "Subprocess", "System", "SystemPackage",
+            ],
             "runs sites; far from traffic"
         ),
-        ("Sources/YardKit/", ["Linux"], "knows the edge by its control socket alone"),
+        (
+            "Sources/YardKit/", ["Linux", "NIOCore", "NIOConcurrencyHelpers", "NIOHTTP1", "NIOPosix"],
+            "knows the edge and yardmaster by their sockets alone"
+        ),
+        (
+            "Sources/yardmaster/",
+            [
+                "Orchestrator", "Routes", "Linux", "ArgumentParser", "Logging", "ServiceLifecycle",
+                "UnixSignals",
+            ],
+            "parses arguments and runs"
+        ),
         ("Sources/yard/", ["YardKit", "Linux", "ArgumentParser"], "the verbs: arguments in, text out"),
         (
             "Tests/SimulationTests/",

@@ -337,6 +337,17 @@ struct clinux_child {
 int clinux_spawn(const char *path, char *const arguments[], char *const environment[], int passed,
                  struct clinux_child *child);
 
+// Starts a program (looked up in PATH) in a session of its own, in a folder, with `output` as standard output and
+// error, and nothing as input. It does not end with this process. Its number, or -errno.
+int clinux_spawn_session(char *const arguments[], char *const environment[], const char *folder, int output);
+
+// A descriptor that is readable once the process has ended (pidfd_open(2), kernel 5.3), or -errno.
+int clinux_process_descriptor(int process);
+
+// How a child has ended: its status, or 256 and its signal; then it is forgotten. -EAGAIN: it runs; -ECHILD: it is
+// not a child of this process.
+int clinux_reap(int process);
+
 /// The environment, which ends in NULL.
 char **clinux_environment(void);
 

@@ -15,6 +15,8 @@ package struct Engine: Sendable {
 
     /// What the engine calls its own version.
     package let version: String
+    /// Tells this connection from a later one.
+    let identity = UUID()
     let transport: EngineTransport
 
     /// Connects, and agrees on a version of the interface. To be ended by ``shutDown()``.
@@ -24,7 +26,7 @@ package struct Engine: Sendable {
         }
         let transport = EngineTransport(socket: socket)
         do throws(EngineError) {
-            let body = try await transport.call(.GET, "/version", version: nil).decoded(VersionBody.self)
+            let body = try await transport.call(.GET, "/version").decoded(VersionBody.self)
             guard let offered = InterfaceVersion(body.apiVersion), offered >= Self.interfaceMin else {
                 throw .unclear(
                     "it speaks version \(body.apiVersion), and at least \(Self.interfaceMin) is needed")
@@ -39,6 +41,9 @@ package struct Engine: Sendable {
 
     /// Ends all connections. Nothing can be asked afterwards.
     package func shutDown() async { await transport.shutDown() }
+
+    /// Asks whether it is there.
+    package func ping() async throws(EngineError) { try await transport.call(.GET, "/_ping", seconds: 5) }
 
     // MARK: Containers
 
@@ -85,13 +90,48 @@ package struct Engine: Sendable {
         }
     }
 
-    /// The identifiers of all containers, running or not, that have a label; with a value, or with any.
+    /// All containers, running or not, that have a label; with a value, or with any.
     package func containers(
         labelled label: String, _ value: String? = nil
-    ) async throws(EngineError) -> [String] {
+    ) async throws(EngineError) -> [ContainerSummary] {
         let filters = try Self.json(["label": [value.map { "\(label)=\($0)" } ?? label]])
         return try await transport.call(.GET, "/containers/json", ["all": "true", "filters": filters])
-            .decoded([IdentifierBody].self).map(\.id)
+            .decoded([SummaryBody].self).map(\.summary)
+    }
+
+    /// What a container has changed in its own file system since it was made.
+    package func changes(of name: String) async throws(EngineError) -> [FileChange] {
+        try await transport.call(.GET, "/containers/\(name.escaped)/changes")
+            .decoded([ChangeBody]?.self)?.compactMap { body in
+                FileChange.Kind(rawValue: body.kind).map { FileChange(path: body.path, kind: $0) }
+            } ?? []
+    }
+
+    /// Runs a program in a container to its end; how it ended, and what it wrote (at most 16 MiB).
+    package func execute(
+        _ arguments: [String], in name: String, seconds: Int64
+    ) async throws(EngineError) -> (exitCode: Int, output: [LogPiece]) {
+        let execution = try await transport.call(
+            .POST, "/containers/\(name.escaped)/exec", body: ExecutionBody(cmd: arguments)
+        ).decoded(IdentifierBody.self).id
+        let output = try await transport.call(
+            .POST, "/exec/\(execution.escaped)/start", body: ExecutionStartBody(), seconds: seconds)
+        let state = try await transport.call(.GET, "/exec/\(execution.escaped)/json")
+            .decoded(ExecutionStateBody.self)
+        guard let exitCode = state.exitCode else { throw .unclear("how `\(arguments[0])` has ended") }
+        return (exitCode, LogPiece.pieces(of: output.bytes))
+    }
+
+    /// Writes what stands at a path in a container, as a tar file; false: there is nothing.
+    package func copy(_ path: String, from name: String, to file: String) async throws(EngineError) -> Bool {
+        do throws(EngineError) {
+            try await transport.download(
+                "/containers/\(name.escaped)/archive", [("path", path)], to: file)
+            return true
+        } catch {
+            guard error.isMissing else { throw error }
+            return false
+        }
     }
 
     /// The last lines that a container has written, oldest first; at most 1 MiB of them.
@@ -115,13 +155,28 @@ package struct Engine: Sendable {
         }
     }
 
-    /// Takes the images of a file that `docker save` has written. `progress` hears how many of its bytes were
-    /// sent, and of how many.
+    /// Takes the images of a file that `docker save` has written; their names, or identifiers of such without
+    /// one. `progress` hears how many of its bytes were sent, and of how many.
+    @discardableResult
     package func loadImages(
         from path: String, progress: @escaping @Sendable (UInt64, UInt64) -> Void = { _, _ in }
-    ) async throws(EngineError) {
+    ) async throws(EngineError) -> [String] {
         let answer = try await transport.upload(path, to: "/images/load", ["quiet": "true"], progress)
         try answer.throwFailureBehindTheStatus()
+        return answer.lines(ProgressBody.self).compactMap(\.stream).flatMap { text in
+            text.split(separator: "\n").compactMap { line in
+                ["Loaded image: ", "Loaded image ID: "].first { line.hasPrefix($0) }
+                    .map { String(line.dropFirst($0.count)) }
+            }
+        }
+    }
+
+    /// Gives an image another name, with a tag.
+    package func tagImage(_ image: String, as name: String) async throws(EngineError) {
+        let parts = name.split(separator: ":", maxSplits: 1).map(String.init)
+        try await transport.call(
+            .POST, "/images/\(image.escapedPath)/tag",
+            ["repo": parts[0], "tag": parts.count > 1 ? parts[1] : "latest"])
     }
 
     /// Makes an image of one file system, a tar file, with changes as in a Dockerfile.
@@ -132,6 +187,23 @@ package struct Engine: Sendable {
         var query = [("fromSrc", "-"), ("repo", name)]
         query += changes.map { ("changes", $0) }
         let answer = try await transport.upload(path, to: "/images/create", query, progress)
+        try answer.throwFailureBehindTheStatus()
+    }
+
+    /// Writes an image to a file, as ``loadImages(from:progress:)`` reads it. `progress` hears how many bytes
+    /// have come.
+    package func saveImage(
+        _ name: String, to file: String, progress: @escaping @Sendable (UInt64) -> Void = { _ in }
+    ) async throws(EngineError) {
+        try await transport.download("/images/\(name.escapedPath)/get", [], to: file, progress)
+    }
+
+    /// Makes an image as a Dockerfile says; both it and what it needs are in a tar file.
+    package func buildImage(
+        _ name: String, from path: String,
+        progress: @escaping @Sendable (UInt64, UInt64) -> Void = { _, _ in }
+    ) async throws(EngineError) {
+        let answer = try await transport.upload(path, to: "/build", ["t": name, "rm": "true"], progress)
         try answer.throwFailureBehindTheStatus()
     }
 
@@ -146,13 +218,31 @@ package struct Engine: Sendable {
 
     // MARK: Networks
 
-    /// Makes a network of its own for some containers; one of that name and with our label will do.
-    package func createNetwork(_ name: String, labels: [String: String]) async throws(EngineError) {
+    /// Makes a network of its own for some containers; one of that name will do.
+    package func createNetwork(
+        _ name: String, labels: [String: String], addresses: SiteNetwork? = nil
+    ) async throws(EngineError) {
+        var body = NetworkBody(name: name, labels: labels)
+        if let addresses {
+            let pool = NetworkBody.Pool(
+                subnet: addresses.subnet, ipRange: addresses.range, gateway: addresses.gateway)
+            body.ipam = NetworkBody.Addresses(config: [pool])
+            body.options = ["com.docker.network.bridge.name": addresses.interface]
+        }
         do throws(EngineError) {
-            try await transport.call(.POST, "/networks/create", body: NetworkBody(name: name, labels: labels))
+            try await transport.call(.POST, "/networks/create", body: body)
         } catch {
             guard error.isConflict else { throw error }
         }
+    }
+
+    /// The names of all networks that have a label; with a value, or with any.
+    package func networks(
+        labelled label: String, _ value: String? = nil
+    ) async throws(EngineError) -> [String] {
+        let filters = try Self.json(["label": [value.map { "\(label)=\($0)" } ?? label]])
+        return try await transport.call(.GET, "/networks", ["filters": filters]).decoded([NameBody].self)
+            .map(\.name)
     }
 
     /// Removes a network that no container is in; one that is not there is no error.
@@ -166,11 +256,14 @@ package struct Engine: Sendable {
 
     // MARK: Events
 
-    /// What happens to containers with a label, from now on, until the engine ends or the reader does.
+    /// What happens to containers (those with a label, if one is given) from now on, until the engine ends or
+    /// the reader does.
     package func events(
-        labelled label: String
+        labelled label: String? = nil
     ) throws(EngineError) -> AsyncThrowingStream<EngineEvent, any Error> {
-        let filters = try Self.json(["type": ["container"], "label": [label]])
+        var wanted = ["type": ["container"]]
+        if let label { wanted["label"] = [label] }
+        let filters = try Self.json(wanted)
         return transport.lines("/events", ["filters": filters]) { line in
             (try? EngineJSON.decode(EventBody.self, from: line))?.event
         }

@@ -8,6 +8,8 @@ package enum EngineError: Error, Equatable {
     case unclear(String)
     /// A file that it was to be given cannot be read.
     case unreadable(path: String, reason: String)
+    /// A file that was to take what it gives cannot be written.
+    case unwritable(path: String, reason: String)
 
     /// One sentence for a person.
     package var text: String {
@@ -16,7 +18,13 @@ package enum EngineError: Error, Equatable {
         case .refused(_, let message): "the container engine says: \(message)"
         case .unclear(let what): "the container engine's answer is not to be understood: \(what)"
         case .unreadable(let path, let reason): "\(path) cannot be read: \(reason)"
+        case .unwritable(let path, let reason): "\(path) cannot be written: \(reason)"
         }
+    }
+
+    /// Whether nobody was there to ask.
+    package var isUnreachable: Bool {
+        if case .unreachable = self { true } else { false }
     }
 
     /// Whether what was asked about is not there.

@@ -8,10 +8,13 @@ package struct ContainerSpecification: Equatable, Sendable {
         package var source: String
         /// An absolute path of the container.
         package var target: String
+        /// Whether the container may only read it.
+        package var isReadOnly: Bool
 
-        package init(source: String, target: String) {
+        package init(source: String, target: String, isReadOnly: Bool = false) {
             self.source = source
             self.target = target
+            self.isReadOnly = isReadOnly
         }
     }
 
@@ -27,6 +30,8 @@ package struct ContainerSpecification: Equatable, Sendable {
     package var mounts: [Mount] = []
     /// The network that it is in; nil: the engine's default one.
     package var network: String?
+    /// Its IPv4 address there; nil: one that the engine chooses.
+    package var address: String?
     /// Further names under which others on that network find it.
     package var networkAliases: [String] = []
     /// The most memory that it may have; nil: what there is.
@@ -34,6 +39,30 @@ package struct ContainerSpecification: Equatable, Sendable {
 
     /// A container of an image, with nothing else.
     package init(image: String) { self.image = image }
+}
+
+/// A container as a list of them shows it.
+package struct ContainerSummary: Equatable, Sendable {
+    /// What the engine calls it, 64 hexadecimal digits.
+    package var identifier: String
+    /// Without the slash that the engine puts in front.
+    package var name: String
+    /// Its marks.
+    package var labels: [String: String]
+    /// Whether its program runs.
+    package var isRunning: Bool
+    /// IPv4 addresses, by the network's name; a container that does not run has none.
+    package var addresses: [String: String]
+}
+
+/// A path that a container has changed in its own file system.
+package struct FileChange: Equatable, Sendable {
+    /// As the engine numbers them.
+    package enum Kind: Int, Sendable { case modified, added, deleted }
+    /// Absolute, in the container.
+    package var path: String
+    /// What happened to it.
+    package var kind: Kind
 }
 
 /// A container as the engine sees it.
@@ -48,6 +77,8 @@ package struct ContainerState: Equatable, Sendable {
     package var isRunning: Bool
     /// What its last end was; of one that runs it means nothing.
     package var exitCode: Int
+    /// When it was started last, as the engine writes it.
+    package var startedAt: String
     /// IPv4 addresses, by the network's name.
     package var addresses: [String: String]
 }
@@ -80,6 +111,7 @@ struct CreateBody: Encodable {
         var type = "bind"
         var source: String
         var target: String
+        var readOnly: Bool
     }
     struct LogSettings: Encodable {
         var type = "json-file"
@@ -94,7 +126,15 @@ struct CreateBody: Encodable {
         var securityOpt = ["no-new-privileges:true"]
         var logConfig = LogSettings()
     }
-    struct Endpoint: Encodable { var aliases: [String] }
+    struct Endpoint: Encodable {
+        struct Address: Encodable { var ipv4Address: String }
+        var aliases: [String]
+        var ipamConfig: Address?
+        enum CodingKeys: String, CodingKey {
+            case aliases
+            case ipamConfig = "IPAMConfig"
+        }
+    }
     struct Networking: Encodable { var endpointsConfig: [String: Endpoint] }
 
     var image: String
@@ -110,22 +150,84 @@ struct CreateBody: Encodable {
         env = specification.environment
         labels = specification.labels
         hostConfig = HostSettings(
-            mounts: specification.mounts.map { Mount(source: $0.source, target: $0.target) },
+            mounts: specification.mounts.map {
+                Mount(source: $0.source, target: $0.target, readOnly: $0.isReadOnly)
+            },
             memory: specification.memoryBytes, networkMode: specification.network)
         networkingConfig = specification.network.map { network in
-            Networking(endpointsConfig: [network: Endpoint(aliases: specification.networkAliases)])
+            let address = specification.address.map { Endpoint.Address(ipv4Address: $0) }
+            let endpoint = Endpoint(aliases: specification.networkAliases, ipamConfig: address)
+            return Networking(endpointsConfig: [network: endpoint])
         }
     }
 }
 
 struct NetworkBody: Encodable {
+    struct Pool: Encodable {
+        var subnet: String
+        var ipRange: String
+        var gateway: String
+        enum CodingKeys: String, CodingKey {
+            case subnet, gateway
+            case ipRange = "IPRange"
+        }
+    }
+    struct Addresses: Encodable {
+        var driver = "default"
+        var config: [Pool]
+    }
     var name: String
     var checkDuplicate = true
     var labels: [String: String]
+    /// nil: addresses that the engine chooses.
+    var ipam: Addresses?
+    var options: [String: String] = [:]
+    enum CodingKeys: String, CodingKey {
+        case name, checkDuplicate, labels, options
+        case ipam = "IPAM"
+    }
+}
+
+/// Of `POST /containers/ID/exec` and `POST /exec/ID/start`.
+struct ExecutionBody: Encodable {
+    var attachStdout = true
+    var attachStderr = true
+    var cmd: [String]
+}
+struct ExecutionStartBody: Encodable {
+    var detach = false
+    var tty = false
+}
+struct ExecutionStateBody: Decodable { var exitCode: Int? }
+
+struct ChangeBody: Decodable {
+    var path: String
+    var kind: Int
+}
+
+/// Of `GET /containers/json`.
+struct SummaryBody: Decodable {
+    var id: String
+    var names: [String]?
+    var labels: [String: String]?
+    var state: String
+    var networkSettings: InspectBody.Networking?
+
+    /// What we make of it.
+    var summary: ContainerSummary {
+        ContainerSummary(
+            identifier: id, name: String((names?.first ?? "").drop { $0 == "/" }), labels: labels ?? [:],
+            isRunning: state == "running",
+            addresses: (networkSettings?.networks ?? [:]).mapValues(\.ipAddress).filter { !$0.value.isEmpty })
+    }
 }
 
 struct IdentifierBody: Decodable {
     var id: String
+}
+
+struct NameBody: Decodable {
+    var name: String
 }
 
 struct MessageBody: Decodable {
@@ -142,6 +244,7 @@ struct InspectBody: Decodable {
     struct RunState: Decodable {
         var running: Bool
         var exitCode: Int
+        var startedAt: String
     }
     struct Settings: Decodable { var labels: [String: String]? }
     struct Network: Decodable { var ipAddress: String }
@@ -158,13 +261,15 @@ struct InspectBody: Decodable {
         let networks = networkSettings.networks ?? [:]
         return ContainerState(
             identifier: id, name: String(name.drop { $0 == "/" }), labels: config.labels ?? [:],
-            isRunning: state.running, exitCode: state.exitCode,
+            isRunning: state.running, exitCode: state.exitCode, startedAt: state.startedAt,
             addresses: networks.mapValues(\.ipAddress).filter { !$0.value.isEmpty })
     }
 }
 
-/// Of an image, as much as a blueprint wants of it.
+/// Of an image, as much as a site and a blueprint want of it.
 package struct ImageConfiguration: Equatable, Sendable {
+    /// `sha256:` and 64 hexadecimal digits.
+    package var identifier: String
     /// Paths that the image declares as volumes.
     package var volumes: [String]
     /// Ports that it exposes, `443/tcp`.
@@ -183,11 +288,13 @@ struct ImageBody: Decodable {
         var user: String?
         var healthcheck: Empty?
     }
+    var id: String
     var config: Settings?
 
     /// What we make of it.
     var configuration: ImageConfiguration {
         ImageConfiguration(
+            identifier: id,
             volumes: (config?.volumes ?? [:]).keys.sorted(),
             ports: (config?.exposedPorts ?? [:]).keys.sorted(),
             user: config?.user ?? "", hasHealthCheck: config?.healthcheck != nil)
@@ -209,8 +316,9 @@ struct EventBody: Decodable {
     }
 }
 
-/// A line of an answer that tells of a failure behind the status line.
+/// A line of a long answer: what is said of the work, or that it has failed, behind a good status.
 struct ProgressBody: Decodable {
+    var stream: String?
     var error: String?
 }
 

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Foundation
+import Linux
 import NIOCore
 import NIOHTTP1
 
@@ -45,10 +46,14 @@ struct EngineTransport: Sendable {
 
         /// Some calls begin well and say in a later line that they have failed.
         func throwFailureBehindTheStatus() throws(EngineError) {
-            for line in bytes.split(separator: UInt8(ascii: "\n")) {
-                let body = try? EngineJSON.decode(ProgressBody.self, from: line)
-                if let message = body?.error { throw .refused(status: 500, message: message) }
+            for case let message? in lines(ProgressBody.self).map(\.error) {
+                throw .refused(status: 500, message: message)
             }
+        }
+
+        /// What its lines say, as far as they can be read.
+        func lines<Body: Decodable>(_ type: Body.Type) -> [Body] {
+            bytes.split(separator: UInt8(ascii: "\n")).compactMap { try? EngineJSON.decode(type, from: $0) }
         }
     }
 
@@ -60,23 +65,17 @@ struct EngineTransport: Sendable {
         try await call(request(method, path, query.sorted { $0.key < $1.key }), seconds: seconds)
     }
 
-    /// One before a version was agreed on.
-    func call(
-        _ method: HTTPMethod, _ path: String, version: InterfaceVersion?
-    ) async throws(EngineError) -> Answer {
-        try await call(method, path, seconds: 10)
-    }
-
     /// One with a JSON content.
     @discardableResult
     func call(
-        _ method: HTTPMethod, _ path: String, _ query: [String: String] = [:], body: some Encodable
+        _ method: HTTPMethod, _ path: String, _ query: [String: String] = [:], body: some Encodable,
+        seconds: Int64 = 60
     ) async throws(EngineError) -> Answer {
         var request = request(method, path, query.sorted { $0.key < $1.key })
         guard let data = EngineJSON.encode(body) else { throw .unclear("a request") }
         request.headers.add(name: "Content-Type", value: "application/json")
         request.body = .bytes(data)
-        return try await call(request, seconds: 60)
+        return try await call(request, seconds: seconds)
     }
 
     /// One whose content is a file, however large.
@@ -143,6 +142,45 @@ struct EngineTransport: Sendable {
         case let error as HTTPClientError where error == .deadlineExceeded || error == .readTimeout:
             .unclear("it did not come in time")
         default: .unreachable(socket: socket, reason: "\(error)")
+        }
+    }
+
+    /// An answer of any length goes into a file, which is whole or not there.
+    func download(
+        _ path: String, _ query: [(String, String)], to file: String,
+        _ progress: @escaping @Sendable (UInt64) -> Void = { _ in }
+    ) async throws(EngineError) {
+        let request = request(.GET, path, query)
+        let partial = file + ".partial"
+        do {
+            let response = try await client.execute(request, timeout: .seconds(3600))
+            guard response.status.code == 200 else {
+                let bytes = Array((try await response.body.collect(upTo: 65_536)).readableBytesView)
+                throw refusal(response.status.code, bytes)
+            }
+            guard FileManager.default.createFile(atPath: partial, contents: nil),
+                let handle = FileHandle(forWritingAtPath: partial)
+            else { throw EngineError.unwritable(path: file, reason: "it cannot be made") }
+            defer { try? handle.close() }
+
+            var count: UInt64 = 0
+            for try await part in response.body {
+                do {
+                    try handle.write(contentsOf: Data(part.readableBytesView))
+                } catch {
+                    throw EngineError.unwritable(path: file, reason: (error as NSError).localizedDescription)
+                }
+                count += UInt64(part.readableBytes)
+                progress(count)
+            }
+            do {
+                try renameFile(partial, to: file)
+            } catch {
+                throw EngineError.unwritable(path: file, reason: "\(error)")
+            }
+        } catch {
+            removeFile(partial)
+            throw error as? EngineError ?? failure(error)
         }
     }
 

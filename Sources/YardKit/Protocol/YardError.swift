@@ -40,6 +40,21 @@ extension YardError {
         return YardError("\(path): \(error)\n\(advice)", status: .notAsked)
     }
 
+    /// The same for yardmaster.
+    static func connectingToYardmaster(_ path: String, _ error: Errno) -> YardError {
+        let advice =
+            switch error {
+            case .noEntry, .refused:
+                "is yardmaster running? Start it (systemctl start yardmaster), or say where its socket is: "
+                    + "--yardmaster PATH, or $SWITCHYARD_YARDMASTER"
+            case .forbidden:
+                "only root and the group switchyard may ask. Use sudo, or join the group: "
+                    + "sudo adduser \"$USER\" switchyard, and log in again"
+            default: "yardmaster cannot be reached"
+            }
+        return YardError("\(path): \(error)\n\(advice)", status: .notAsked)
+    }
+
     static func talking(to path: String, _ failure: UnixStream.Failure) -> YardError {
         let text =
             switch failure {

@@ -1,0 +1,144 @@
+import Foundation
+import Linux
+package import Runme
+
+/// A site that is a program of this machine, in a session of its own: it goes on when yardmaster ends, and is
+/// found again by the next one.
+package struct CommandSite: SiteRunner {
+    /// How long it has to end by itself.
+    private static let stopSeconds = 10.0
+    private static let logBytesMax: UInt64 = 10 << 20
+
+    let record: SiteRecord
+    let runme: Runme
+    let command: Runme.Command
+    /// Where what the program writes is kept.
+    let logFolder: String
+    /// Told when the program has ended.
+    let ended: @Sendable () -> Void
+
+    package init(
+        _ record: SiteRecord, _ runme: Runme, _ command: Runme.Command, logFolder: String,
+        ended: @escaping @Sendable () -> Void
+    ) {
+        self.record = record
+        self.runme = runme
+        self.command = command
+        self.logFolder = logFolder
+        self.ended = ended
+    }
+
+    package var tlsAddress: HostPort { HostPort("127.0.0.1", command.ports.tls) }
+    package var route: SiteRoute {
+        .target(
+            tlsAddress.description, http: command.ports.http.map { HostPort("127.0.0.1", $0).description })
+    }
+    package var memoryBytes: UInt64 { 0 }
+    private var logPath: String { "\(logFolder)/\(record.domain).log" }
+    private var processes: [SiteProcess] { SiteProcess.all(of: record.domain) }
+
+    package func check(_ progress: Progress) async throws(Refusal) {
+        let program = command.arguments[0]
+        let path =
+            program.hasPrefix("/") ? program : program.contains("/") ? "\(record.folder)/\(program)" : nil
+        if let path, !FileManager.default.isExecutableFile(atPath: path) {
+            throw Refusal(.missing, "\(path) is not a program that can be run")
+        }
+        try await checkPorts()
+    }
+
+    /// Somebody else's server would pass for ours.
+    private func checkPorts() async throws(Refusal) {
+        guard processes.isEmpty else { return }
+        for port in [command.ports.tls, command.ports.http].compactMap(\.self) {
+            let address = HostPort("127.0.0.1", port)
+            if await ReadyProbe.answers(address, name: record.domain, check: .tcp) {
+                throw Refusal(.conflict, "another program answers on \(address)")
+            }
+        }
+    }
+
+    package func condition() async throws(Refusal) -> SiteCondition {
+        let processes = processes
+        guard let leader = processes.first(where: \.isLeader) else {
+            return processes.isEmpty ? .stopped(isCurrent: true) : .halfStopped(isCurrent: true)
+        }
+        return .running(
+            isCurrent: leader.revision == "\(record.revision)", isWhole: true,
+            incarnation: "\(leader.identifier) \(leader.startTicks)")
+    }
+
+    package func make(_ progress: Progress) async throws(Refusal) {}
+
+    package func start(_ progress: Progress) async throws(Refusal) {
+        if !processes.isEmpty { try await stop() }
+        try await checkPorts()
+        let owner = try FolderOwner(of: record.folder)
+        var environment = ProcessInfo.processInfo.environment
+        environment["NOTIFY_SOCKET"] = nil
+        environment[SiteProcess.siteVariable] = record.domain
+        environment[SiteProcess.revisionVariable] = "\(record.revision)"
+        if (try? FileManager.default.attributesOfItem(atPath: logPath)[.size] as? UInt64) ?? 0
+            > Self.logBytesMax
+        {
+            try? renameFile(logPath, to: logPath + ".1")
+        }
+        let identifier: Int32
+        do throws(Errno) {
+            identifier = try SessionProcess.start(
+                owner.running(command.arguments), environment: environment.map { "\($0.key)=\($0.value)" },
+                folder: record.folder, outputPath: logPath)
+        } catch {
+            throw Refusal(.failed, "`\(command.arguments[0])` cannot be started: \(error)")
+        }
+        watch(identifier)
+    }
+
+    private func watch(_ identifier: Int32) {
+        let (ended, endings, domain) = (ended, ProcessEndings.shared, record.domain)
+        try? startThread("command") {
+            SessionProcess.wait(for: identifier)
+            if let ending = SessionProcess.ending(of: identifier) { endings.note(ending, of: domain) }
+            ended()
+        }
+    }
+
+    package func stop() async throws(Refusal) {
+        for session in Set(processes.map(\.session)) {
+            SessionProcess.signal(SessionProcess.terminate, group: session)
+        }
+        let limit = monotonicSeconds() + Self.stopSeconds
+        while !processes.isEmpty {
+            if monotonicSeconds() > limit {
+                // A process that has left the group is named by itself.
+                for process in processes {
+                    SessionProcess.signal(SessionProcess.kill, group: process.session)
+                    SessionProcess.signal(SessionProcess.kill, group: -process.identifier)
+                }
+            }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    package func snapshot() async throws(Refusal) {
+        guard let snapshot = runme.snapshot else { return }
+        let owner = try FolderOwner(of: record.folder)
+        try await Tool.run(owner.running(snapshot.arguments), in: record.folder)
+    }
+
+    package func clear() async throws(Refusal) {
+        try await stop()
+        removeFile(logPath)
+        removeFile(logPath + ".1")
+    }
+
+    package func lastWords() async -> String? {
+        let ending = ProcessEndings.shared.take(of: record.domain) ?? "has ended"
+        let words = (try? await logs(of: nil, lines: 3).map(\.text).joined(separator: " | ")) ?? ""
+        return "`\(command.arguments[0])` \(ending)\(words.isEmpty ? "" : ": \(words)")"
+    }
+
+    package func logs(of part: String?, lines: Int) async throws(Refusal) -> [LogLine] {
+        try LogTail(path: logPath).lines(lines)
+    }
+}

@@ -1,0 +1,106 @@
+import Foundation
+import Linux
+import NIOPosix
+import YardKit
+
+/// The edge on this machine: told of routes by a signal, asked for its counters on its control socket.
+package struct EdgeProcess: Sendable {
+    /// The name of its process; a pid file that has outlived it may name anybody's.
+    static let processName = "switchyard"
+
+    /// What it knows of one address.
+    package struct Traffic: Equatable, Sendable {
+        /// Sessions now.
+        package var sessions: Int
+        /// Sessions since the edge was started.
+        package var connections: Int
+    }
+
+    /// What it says of its reloads.
+    package struct Reloads: Equatable, Sendable {
+        /// How many there were, good ones and others.
+        package var count: Int
+        /// Why the last one failed; nil: it did not.
+        package var failure: String?
+    }
+
+    let pidPath: String
+    let controlPath: String
+
+    package init(pidPath: String, controlPath: String) {
+        self.pidPath = pidPath
+        self.controlPath = controlPath
+    }
+
+    /// Sends SIGHUP.
+    package func reload() throws(Refusal) {
+        guard let text = try? String(contentsOfFile: pidPath, encoding: .utf8),
+            let identifier = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)), identifier > 1
+        else { throw Refusal(.unavailable, "there is no process in \(pidPath)") }
+        let name = try? String(contentsOfFile: "/proc/\(identifier)/comm", encoding: .utf8)
+        guard let name, name.hasPrefix(Self.processName) else {
+            throw Refusal(.unavailable, "the process \(identifier) in \(pidPath) is not the edge")
+        }
+        send(.hangUp, to: identifier)
+    }
+
+    // MARK: What it knows
+
+    /// Sessions by the address that they lead to.
+    package func traffic() async throws(Refusal) -> [String: Traffic] {
+        let items = try await ask(Request.plain("targets"), "items")
+        return items.reduce(into: [:]) { traffic, item in
+            guard let address = item["address"].text else { return }
+            traffic[address] = Traffic(
+                sessions: item["sessions"].integer ?? 0, connections: item["connections"].integer ?? 0)
+        }
+    }
+
+    /// How its reloads went.
+    package func reloads() async throws(Refusal) -> Reloads {
+        let answer = try await ask(Request.plain("status"), nil)
+        let reloads = (answer.first ?? .null)["reloads"]
+        let hasFailed = reloads["last"].text == "failed"
+        return Reloads(
+            count: (reloads["succeeded"].integer ?? 0) + (reloads["failed"].integer ?? 0),
+            failure: hasFailed ? reloads["last_error"].text ?? "it does not say why" : nil)
+    }
+
+    /// Waits until it has read what was published before, or for two seconds. A reload is asked for by a
+    /// signal, which nobody acknowledges; one that comes later than ours reads our file, too.
+    package func waitForReload() async {
+        guard let before = try? await reloads().count else { return }
+        try? reload()
+        for _ in 0..<200 {
+            try? await Task.sleep(for: .milliseconds(10))
+            guard let now = try? await reloads().count, now == before else { return }
+        }
+    }
+
+    /// Where else than in `file` a route for exactly this name stands; nil: nowhere.
+    package func otherRoute(for name: String, than file: String) async throws(Refusal) -> String? {
+        let items = try await ask(Request.with("routes", ["name": .string(name)]), "items")
+        return items.lazy.filter { $0["match"].text == "exact" }.compactMap { $0["source"].text }
+            .first { !$0.hasPrefix(file + ":") }
+    }
+
+    /// The elements of a member of each line of the answer, or the lines.
+    private func ask(_ request: JSONValue, _ member: String?) async throws(Refusal) -> [JSONValue] {
+        let path = controlPath
+        do {
+            // The socket is waited for, in a thread that may wait.
+            return try await NIOThreadPool.singleton.runIfActive {
+                var client = try ControlClient(path: path, timeoutMilliseconds: 5000)
+                var values: [JSONValue] = []
+                try client.ask(request) { answer in
+                    values += member.map { answer[$0].elements } ?? [answer]
+                }
+                return values
+            }
+        } catch let error as YardError {
+            throw Refusal(.unavailable, "the edge does not answer: \(error.text)")
+        } catch {
+            throw Refusal(.unavailable, "the edge does not answer: \(error)")
+        }
+    }
+}

@@ -1,0 +1,49 @@
+/// Where the edge is told to send the names of a site.
+package enum SiteRoute: Equatable, Sendable {
+    /// It is not wanted to run: alert `unrecognized_name`.
+    case reject
+    /// It does not serve now: sessions wait, and this socket is told of them.
+    case asleep(wakeSocket: String)
+    /// It serves there; the second address is for plain HTTP, where it has one.
+    case target(String, http: String?)
+
+    /// A line of a routes file, without its end.
+    package func line(for names: [String]) -> String {
+        let words =
+            switch self {
+            case .reject: "reject"
+            case .asleep(let wakeSocket): "asleep wake=unix:\(wakeSocket)"
+            case .target(let address, let http?): "\(address) http=\(http)"
+            case .target(let address, nil): address
+            }
+        return "\(names.joined(separator: ",")) \(words)"
+    }
+}
+
+/// The routes file that yardmaster is the author of, as text.
+package enum RoutesText {
+    private static let header = """
+        # Written by yardmaster whenever a site starts, sleeps or goes. What is changed here is lost.
+        # Each line stands for the site or the container that is named behind it.
+
+        """
+
+    /// The whole file. Keys are domains, or containers with labels; none of them has a blank.
+    package static func text(_ lines: [String: String]) -> String {
+        header + lines.sorted { $0.key < $1.key }.map { "\($0.value) # \($0.key)\n" }.joined()
+    }
+
+    /// The lines of a file by their keys, as an earlier process has left them. What does not look like one of
+    /// ours is left out.
+    package static func lines(of text: String) -> [String: String] {
+        var lines: [String: String] = [:]
+        for line in text.split(separator: "\n") where !line.hasPrefix("#") {
+            guard let mark = line.lastIndex(of: "#"), mark > line.startIndex else { continue }
+            let key = line[line.index(after: mark)...].drop { $0 == " " }
+            let route = line[..<mark]
+            guard !key.isEmpty, !key.contains(" "), route.hasSuffix(" ") else { continue }
+            lines[String(key)] = String(route.dropLast())
+        }
+        return lines
+    }
+}

@@ -1,0 +1,395 @@
+import Linux
+package import Logging
+package import Runme
+
+/// How a site is, in one word.
+package enum SiteState: String, CaseIterable, Sendable {
+    case stopped, asleep
+    /// Made and started, until it answers.
+    case starting
+    case awake
+    /// Its data is made consistent, and it ends; its next visitor wakes it.
+    case sleeping
+    case stopping, removing
+    /// It should run and does not; it is tried again after a pause.
+    case failing
+    /// It should run, and there is no room for it.
+    case waiting
+}
+
+/// What keepers share.
+package struct SiteSurroundings: Sendable {
+    package let store: SiteStore
+    package let publisher: RoutesPublisher
+    package let edge: EdgeProcess
+    package let capacity: Capacity
+    package let wakeSocket: String
+    package let makeRunner: @Sendable (SiteRecord, Runme) -> any SiteRunner
+    package let log: Logger
+}
+
+/// Keeps one site as it is wanted: looks how it is, asks ``SitePlan`` for the next step, does it, and looks
+/// again. One step at a time; whoever wants something else says so, and is heard after the step.
+package actor SiteKeeper {
+    nonisolated package let domain: String
+    let surroundings: SiteSurroundings
+    private(set) var record: SiteRecord
+    private(set) var runme: Runme
+    private(set) var runner: any SiteRunner
+
+    private(set) var state: SiteState
+    private(set) var lastFailure: String?
+    /// When a visitor was there last, as far as the edge tells, in seconds of the monotonic clock.
+    private(set) var lastVisitSeconds = monotonicSeconds()
+    private var connections = 0
+    private(set) var openSessions = 0
+    private(set) var stateSinceSeconds = monotonicSeconds()
+
+    private var backOff = BackOff()
+    private var readyIncarnation: String?
+    private var snapshotIncarnation: String?
+    /// Whether it was started and not yet seen to run.
+    private var isStarting = false
+    /// Whether the engine did not answer; what has ended meanwhile did not fail.
+    private var wasEngineAway = false
+    /// What the containers looked like in the last list of them, or after the last step.
+    private var seenContainers: [ContainerSummary]?
+    private(set) var isSettled = false
+
+    private var operations: [Operation] = []
+    private var waiting: [Int64: [CheckedContinuation<Refusal?, Never>]] = [:]
+    private var listeners: [Int64: Progress] = [:]
+
+    private let nudges: AsyncStream<Void>
+    private let nudged: AsyncStream<Void>.Continuation
+    private var timer: Task<Void, Never>?
+
+    init(_ record: SiteRecord, _ runme: Runme, _ operations: [Operation], _ surroundings: SiteSurroundings) {
+        domain = record.domain
+        self.record = record
+        self.runme = runme
+        self.operations = operations
+        self.surroundings = surroundings
+        runner = surroundings.makeRunner(record, runme)
+        state = record.wish == .awake ? .starting : record.wish == .asleep ? .asleep : .stopped
+        (nudges, nudged) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    // MARK: What is wanted
+
+    /// Takes another record over, and tells who waits for the operation how it ends.
+    func take(_ record: SiteRecord, _ runme: Runme, _ operation: Operation, _ progress: Progress) {
+        adopt(record, runme)
+        operations.append(operation)
+        listeners[operation.identifier] = progress
+        // Somebody asks now: what failed before is tried again at once.
+        if operation.verb != Operation.visitorVerb { backOff.reset() }
+        if record.wish == .awake { lastVisitSeconds = monotonicSeconds() }
+        nudge()
+    }
+
+    private func adopt(_ record: SiteRecord, _ runme: Runme) {
+        self.record = record
+        self.runme = runme
+        runner = surroundings.makeRunner(record, runme)
+        isSettled = false
+    }
+
+    /// Waits until an operation is over; why it failed, or nil.
+    func end(of operation: Operation) async -> Refusal? {
+        guard operations.contains(where: { $0.identifier == operation.identifier }) else { return nil }
+        return await withCheckedContinuation { waiting[operation.identifier, default: []].append($0) }
+    }
+
+    /// Whether a visitor may wake it now.
+    var mayBeWoken: Bool { record.wish == .asleep && monotonicSeconds() >= backOff.untilSeconds }
+
+    /// Looks again soon.
+    nonisolated func nudge() { nudged.yield() }
+
+    /// Looks again if its containers are not as they were.
+    func compare(_ containers: [ContainerSummary]) {
+        guard case .docker = runme.start else { return nudge() }
+        if !isSettled || containers != seenContainers { nudge() }
+    }
+
+    /// What ends now does so because its engine did.
+    func noteEngineGone() { if case .docker = runme.start { wasEngineAway = true } }
+
+    /// What the edge tells of it.
+    func note(_ traffic: EdgeProcess.Traffic?) {
+        openSessions = traffic?.sessions ?? 0
+        let count = traffic?.connections ?? 0
+        if openSessions > 0 || count != connections { lastVisitSeconds = monotonicSeconds() }
+        connections = count
+    }
+
+    /// For how long nobody was there; nil: it does not serve, or may not be put to sleep.
+    var idleSeconds: Double? {
+        guard state == .awake, record.wish == .awake, openSessions == 0 else { return nil }
+        return monotonicSeconds() - lastVisitSeconds
+    }
+
+    // MARK: Working
+
+    /// Works until the site is removed, or the task is cancelled.
+    func run() async {
+        nudge()
+        for await _ in nudges {
+            timer?.cancel()
+            turns: while !Task.isCancelled {
+                switch await turn() {
+                case .again: continue
+                case .rest: break turns
+                case .pause(let seconds):
+                    timer = Task {
+                        try? await Task.sleep(for: .seconds(seconds))
+                        if !Task.isCancelled { nudge() }
+                    }
+                    break turns
+                case .over: return
+                }
+            }
+        }
+    }
+
+    private enum Turn {
+        case again, rest, over
+        case pause(seconds: Double)
+    }
+
+    private func turn() async -> Turn {
+        let (wish, revision) = (record.wish, record.revision)
+        do throws(Refusal) {
+            let condition = try await runner.condition()
+            try await noteCondition(condition)
+            // Something else may be wanted since.
+            guard wish == record.wish, revision == record.revision else { return .again }
+            let plan = SitePlan(
+                wish: wish, condition: condition,
+                route: await publishedRoute, readyIncarnation: readyIncarnation,
+                snapshotIncarnation: snapshotIncarnation,
+                isBackingOff: monotonicSeconds() < backOff.untilSeconds)
+            return try await perform(plan.next, condition)
+        } catch {
+            return await fail(error)
+        }
+    }
+
+    /// Learns what became of the last run.
+    private func noteCondition(_ condition: SiteCondition) async throws(Refusal) {
+        defer { wasEngineAway = false }
+        if case .running = condition {
+            isStarting = false
+            await surroundings.capacity.note(domain, memoryBytes: runner.memoryBytes)
+            return
+        }
+        if record.wish != .awake, condition == .absent || condition == .stopped(isCurrent: true) {
+            await surroundings.capacity.release(domain)
+        }
+        // What ran, or was just started, does not run: unless that was wanted, it has failed.
+        guard readyIncarnation != nil || isStarting else { return }
+        readyIncarnation = nil
+        isStarting = false
+        guard record.wish == .awake, !wasEngineAway else { return }
+        throw Refusal(.failed, await runner.lastWords() ?? "it does not run any more")
+    }
+
+    private var publishedRoute: SitePlan.Route {
+        get async {
+            guard let line = await surroundings.publisher.line(of: domain) else { return .none }
+            let kinds: [SitePlan.Route] = [.reject, .asleep, .target]
+            return kinds.first { line == self.line($0) } ?? .other
+        }
+    }
+
+    private func line(_ route: SitePlan.Route) -> String? {
+        let names = [runme.domain] + runme.aliases
+        return switch route {
+        case .none, .other: nil
+        case .reject: SiteRoute.reject.line(for: names)
+        case .asleep: SiteRoute.asleep(wakeSocket: surroundings.wakeSocket).line(for: names)
+        case .target: runner.route.line(for: names)
+        }
+    }
+
+    private func perform(_ step: SitePlan.Step, _ condition: SiteCondition) async throws(Refusal) -> Turn {
+        switch step {
+        case .publish(let route):
+            try await surroundings.publisher.publish(domain, line(route))
+            if route == .asleep, try await hasVisitorAfterAll() { try await wakeAgain() }
+        case .make:
+            enter(.starting)
+            try await runner.make(progress)
+        case .start:
+            guard await mayRun() else { return .pause(seconds: 1) }
+            enter(.starting)
+            progress("it is started")
+            isStarting = true
+            try await runner.start(progress)
+        case .probe:
+            guard case .running(_, _, let incarnation) = condition else { return .again }
+            enter(state == .awake ? .awake : .starting)
+            if try await becomesReady() { readyIncarnation = incarnation }
+        case .snapshot:
+            enter(.sleeping)
+            progress("its data is made consistent")
+            try await runner.snapshot()
+            if case .running(_, _, let incarnation) = condition { snapshotIncarnation = incarnation }
+        case .stop:
+            enter(record.wish == .asleep ? .sleeping : record.wish == .awake ? .starting : .stopping)
+            progress("it is stopped")
+            try await runner.stop()
+            readyIncarnation = nil
+            isStarting = false
+        case .clear:
+            enter(.removing)
+            progress("what was made for it is removed")
+            try await runner.clear()
+            await surroundings.capacity.release(domain)
+            try await surroundings.store.forget(domain)
+            await finish(nil)
+            return .over
+        case .settled:
+            await settle()
+            return .rest
+        case .wait:
+            enter(.failing)
+            return .pause(seconds: max(0.01, backOff.untilSeconds - monotonicSeconds()))
+        }
+        return .again
+    }
+
+    private func settle() async {
+        snapshotIncarnation = nil
+        isSettled = true
+        switch record.wish {
+        case .stopped: enter(.stopped)
+        case .asleep: enter(.asleep)
+        case .awake:
+            if state != .awake { lastVisitSeconds = monotonicSeconds() }
+            enter(.awake)
+            lastFailure = nil
+        case .removed: break
+        }
+        if record.wish != .awake { await surroundings.capacity.release(domain) }
+        if case .docker = runme.start { seenContainers = try? await (runner as? DockerSite)?.containers() }
+        await finish(nil)
+    }
+
+    private func enter(_ new: SiteState) {
+        guard new != state else { return }
+        surroundings.log.info("\(domain): \(new.rawValue)")
+        state = new
+        stateSinceSeconds = monotonicSeconds()
+    }
+
+    // MARK: Starting
+
+    private func mayRun() async -> Bool {
+        let shortage = await surroundings.capacity.admit(domain, memoryBytes: runner.memoryBytes)
+        guard let shortage else { return true }
+        enter(.waiting)
+        lastFailure = shortage
+        progress(shortage)
+        return false
+    }
+
+    /// Waits for an answer; false: something else is wanted meanwhile.
+    private func becomesReady() async throws(Refusal) -> Bool {
+        let begin = monotonicSeconds()
+        let (wish, revision) = (record.wish, record.revision)
+        let limit = Double(runme.ready.withinMilliseconds) / 1000
+        var nextLook = begin + 0.25
+        while true {
+            if await ReadyProbe.answers(runner.tlsAddress, name: domain, check: runme.ready.check) {
+                return true
+            }
+            let now = monotonicSeconds()
+            guard now - begin < limit else {
+                throw Refusal(.failed, "it did not answer on \(runner.tlsAddress) within \(Int(limit)) s")
+            }
+            if now >= nextLook {
+                nextLook = now + 0.25
+                if case .running = try await runner.condition() {
+                } else {
+                    throw Refusal(.failed, await runner.lastWords() ?? "it ended before it answered")
+                }
+            }
+            // Visitors wait: in the first second every millisecond counts.
+            let pause = now - begin < 1 ? 3 : now - begin < 5 ? 50 : 500
+            try? await Task.sleep(for: .milliseconds(pause))
+            guard wish == record.wish, revision == record.revision else { return false }
+        }
+    }
+
+    // MARK: Sleeping
+
+    /// Whether somebody came between the decision that nobody is there and the moment when new visitors were
+    /// let wait.
+    private func hasVisitorAfterAll() async throws(Refusal) -> Bool {
+        guard record.wish == .asleep, operations.last?.verb == Operation.idleVerb else { return false }
+        await surroundings.edge.waitForReload()
+        let traffic = try await surroundings.edge.traffic()[runner.tlsAddress.description]
+        note(traffic)
+        return openSessions > 0
+    }
+
+    private func wakeAgain() async throws(Refusal) {
+        adopt(try await surroundings.store.revert(domain, to: .awake), runme)
+        await finish(Refusal(.conflict, "a visitor came"))
+    }
+
+    // MARK: Ends of operations
+
+    private var progress: Progress {
+        let listeners = Array(listeners.values)
+        return Progress { text, fraction in for listener in listeners { listener(text, fraction) } }
+    }
+
+    private func finish(_ refusal: Refusal?) async {
+        let ended = operations
+        operations = []
+        do throws(Refusal) {
+            try await surroundings.store.end(ended, failure: refusal?.text)
+        } catch {
+            surroundings.log.error("\(domain): \(error.text)")
+        }
+        for operation in ended {
+            listeners[operation.identifier] = nil
+            for continuation in waiting.removeValue(forKey: operation.identifier) ?? [] {
+                continuation.resume(returning: refusal)
+            }
+        }
+    }
+
+    private func fail(_ refusal: Refusal) async -> Turn {
+        lastFailure = refusal.text
+        surroundings.log.warning("\(domain): \(refusal.text)")
+        let previous = operations.last?.previousWish
+        let isAway = refusal.kind == .unavailable
+        if isAway { wasEngineAway = true } else { backOff.fail(atSeconds: monotonicSeconds()) }
+        // Who has asked for something gets it or leaves things as they were; what runs already is kept
+        // running as well as it goes.
+        if let previous, !operations.isEmpty, previous != record.wish {
+            do throws(Refusal) {
+                adopt(try await surroundings.store.revert(domain, to: previous), runme)
+            } catch {
+                surroundings.log.error("\(domain): \(error.text)")
+                return .pause(seconds: 1)
+            }
+        }
+        await finish(refusal)
+        if state == .starting, record.wish == .awake { enter(.failing) }
+        return isAway ? .pause(seconds: 1) : .again
+    }
+}
+
+extension Operation {
+    /// What the journal calls an operation that nobody typed: a visitor came, or nobody did for long.
+    package static let visitorVerb = "visit"
+    package static let idleVerb = "idle"
+}
+
+/// Seconds of the monotonic clock.
+func monotonicSeconds() -> Double { Double(monotonicNanoseconds()) / 1e9 }

@@ -1,0 +1,61 @@
+import Foundation
+import Subprocess
+
+#if canImport(System)
+import System
+#else
+import SystemPackage
+#endif
+
+/// A program that is run to its end: tar, vagrant, a snapshot.
+enum Tool {
+    private static let outputBytesMax = 1 << 20
+
+    /// Its output. It is ended after some time.
+    @discardableResult
+    static func run(
+        _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:],
+        seconds: Double = 600
+    ) async throws(Refusal) -> String {
+        let name = arguments[0]
+        do {
+            return try await withThrowingTaskGroup(of: String?.self) { group in
+                group.addTask { try await output(arguments, folder, environment) }
+                group.addTask {
+                    try await Task.sleep(for: .seconds(seconds))
+                    return nil
+                }
+                defer { group.cancelAll() }
+                guard let output = try await group.next() ?? nil else {
+                    throw Refusal(.failed, "`\(name)` did not end within \(Int(seconds)) s")
+                }
+                return output
+            }
+        } catch let refusal as Refusal {
+            throw refusal
+        } catch {
+            throw Refusal(.failed, "`\(name)` cannot be run: \(error)")
+        }
+    }
+
+    private static func output(
+        _ arguments: [String], _ folder: String?, _ environment: [String: String]
+    ) async throws -> String {
+        let name = arguments[0]
+        let variables = environment.reduce(into: [Environment.Key: String?]()) {
+            $0[Environment.Key(stringLiteral: $1.key)] = $1.value
+        }
+        let result = try await Subprocess.run(
+            name.contains("/") ? .path(FilePath(name)) : .name(name),
+            arguments: Arguments(Array(arguments.dropFirst())),
+            environment: .inherit.updating(variables),
+            workingDirectory: folder.map { FilePath($0) },
+            output: .string(limit: outputBytesMax), error: .string(limit: outputBytesMax))
+        guard result.terminationStatus.isSuccess else {
+            let words = result.standardError.split(separator: "\n").suffix(3).joined(separator: " | ")
+            throw Refusal(
+                .failed, "`\(name)` failed (\(result.terminationStatus))\(words.isEmpty ? "" : ": \(words)")")
+        }
+        return result.standardOutput
+    }
+}
