@@ -11,16 +11,24 @@ import SystemPackage
 enum Tool {
     private static let outputBytesMax = 1 << 20
 
+    /// Finds the reason of a failure in what a program wrote to its output and to its standard error.
+    typealias Explanation = @Sendable (_ output: String, _ errors: String) -> String
+
+    /// The end of what it wrote as an error.
+    static let lastWords: Explanation = { _, errors in
+        errors.split(separator: "\n").suffix(3).joined(separator: " | ")
+    }
+
     /// Its output. It is ended after some time.
     @discardableResult
     static func run(
         _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:],
-        seconds: Double = 600
+        seconds: Double = 600, explanation: @escaping Explanation = Tool.lastWords
     ) async throws(Refusal) -> String {
         let name = arguments[0]
         do {
             return try await withThrowingTaskGroup(of: String?.self) { group in
-                group.addTask { try await output(arguments, folder, environment) }
+                group.addTask { try await output(arguments, folder, environment, explanation) }
                 group.addTask {
                     try await Task.sleep(for: .seconds(seconds))
                     return nil
@@ -39,7 +47,8 @@ enum Tool {
     }
 
     private static func output(
-        _ arguments: [String], _ folder: String?, _ environment: [String: String]
+        _ arguments: [String], _ folder: String?, _ environment: [String: String],
+        _ explanation: Explanation
     ) async throws -> String {
         let name = arguments[0]
         let variables = environment.reduce(into: [Environment.Key: String?]()) {
@@ -52,7 +61,7 @@ enum Tool {
             workingDirectory: folder.map { FilePath($0) },
             output: .string(limit: outputBytesMax), error: .string(limit: outputBytesMax))
         guard result.terminationStatus.isSuccess else {
-            let words = result.standardError.split(separator: "\n").suffix(3).joined(separator: " | ")
+            let words = explanation(result.standardOutput, result.standardError)
             throw Refusal(
                 .failed, "`\(name)` failed (\(result.terminationStatus))\(words.isEmpty ? "" : ": \(words)")")
         }

@@ -166,6 +166,7 @@ private struct RunmeParser {
         guard var fields = reader.fields(node, of: "ports") else { return nil }
         let tls = fields.take("tls").flatMap { port($0) }
         let http = fields.take("http").flatMap { port($0) }
+        let proxy = fields.take("proxy").flatMap { parseProxy($0) }
         reader.finish(fields)
         guard let tls else {
             reader.error(
@@ -173,7 +174,17 @@ private struct RunmeParser {
                 hint: "the edge holds no keys: the site itself has to speak TLS on a port")
             return nil
         }
-        return Runme.Ports(tls: tls, http: http)
+        return Runme.Ports(tls: tls, http: http, proxy: proxy)
+    }
+
+    private mutating func parseProxy(_ node: Node) -> Runme.ProxyHeader? {
+        guard let text = reader.text(node, of: "proxy") else { return nil }
+        if let header = Runme.ProxyHeader(rawValue: text) { return header }
+        let known = Runme.ProxyHeader.allCases.map(\.rawValue)
+        reader.error(
+            node.place, "there is no PROXY protocol `\(text)`: v1 or v2",
+            hint: Suggestion.hint(for: text, among: known))
+        return nil
     }
 
     private mutating func port(_ node: Node) -> UInt16? {

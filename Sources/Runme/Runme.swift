@@ -51,12 +51,18 @@ extension Runme {
         package var tls: UInt16
         /// Plain HTTP, for the challenges of certificate authorities.
         package var http: UInt16?
+        /// What the TLS port wants in front of each connection to know the client's address; nil: nothing.
+        package var proxy: ProxyHeader?
 
-        package init(tls: UInt16, http: UInt16? = nil) {
+        package init(tls: UInt16, http: UInt16? = nil, proxy: ProxyHeader? = nil) {
             self.tls = tls
             self.http = http
+            self.proxy = proxy
         }
     }
+
+    /// The versions of the PROXY protocol.
+    package enum ProxyHeader: String, CaseIterable, Sendable { case v1, v2 }
 
     /// A container, and what it is made of.
     package struct Container: Equatable, Sendable {

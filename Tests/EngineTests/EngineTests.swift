@@ -164,7 +164,7 @@ import Testing
         try await withEngine { engine, _ in
             let image = try #require(try await engine.image(TestImage.name))
             #expect(image.volumes == ["/data"] && image.ports == ["443/tcp"] && image.user == "1000")
-            #expect(!image.hasHealthCheck)
+            #expect(image.startMilliseconds == nil)
             #expect(try await engine.image("switchyard-test:nothing") == nil)
             try await engine.removeImage("switchyard-test:nothing")
         }

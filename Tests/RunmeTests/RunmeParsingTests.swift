@@ -14,7 +14,7 @@ import Testing
         start:
           docker:
             image: wordpress:6
-            ports: { tls: 443, http: 80 }
+            ports: { tls: 443, http: 80, proxy: v2 }
             volumes: { wp-content: /var/www/html/wp-content }
             env_file: env
             memory: 512MiB
@@ -45,7 +45,8 @@ import Testing
         container.volumes = ["wp-content": "/var/www/html/wp-content"]
         container.environmentPath = "env"
         container.memoryBytes = 512 << 20
-        var docker = Runme.Docker(container: container, ports: Runme.Ports(tls: 443, http: 80))
+        var docker = Runme.Docker(
+            container: container, ports: Runme.Ports(tls: 443, http: 80, proxy: .v2))
         docker.sidecars = ["db": database, "cache": cache]
         var expected = Runme(domain: "example.org", start: .docker(docker))
         expected.aliases = ["www.example.org", "xn--bcher-kva.example"]
@@ -111,8 +112,9 @@ import Testing
             "8:3: error: start has exactly one of `docker`, `vagrant` and `command`"
         ),
         (("    image: wordpress:6\n", ""), "9:5: error: docker needs exactly one of `image` and `archive`"),
-        (("{ tls: 443, http: 80 }", "{ http: 80 }"), "10:12: error: ports needs `tls`"),
+        (("{ tls: 443, http: 80, proxy: v2 }", "{ http: 80 }"), "10:12: error: ports needs `tls`"),
         (("tls: 443,", "tls: 70000,"), "10:19: error: `70000` is not a port: 1 to 65535"),
+        (("proxy: v2", "proxy: v3"), "10:41: error: there is no PROXY protocol `v3`: v1 or v2"),
         (
             ("wp-content: /var", "WP: /var"),
             "11:16: error: a volume's name has up to 63 letters a-z, digits and hyphens, and no hyphen"

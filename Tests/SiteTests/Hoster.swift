@@ -15,14 +15,16 @@ final class Hoster {
     var routesPath: String { folder.path("routes.d/yardmaster.routes") }
     var interfacePath: String { folder.path("run/api.sock") }
     private var domains: [String] = []
+    private let environment: [String: String]
 
     private static func binary(_ name: String) -> String { Repository.path(".build/release/\(name)") }
 
     /// `wakeTimeout`: how long the edge lets sessions wait.
     init(
         limits: String = "{}", compare: String = "30s", wakeTimeout: String = "20s",
-        engineSocket: String? = nil
+        engineSocket: String? = nil, environment: [String: String] = [:]
     ) throws {
+        self.environment = environment
         folder = try TemporaryFolder()
         port = try FreePort.any()
         self.engineSocket = try engineSocket ?? DockerEngine.socket.get()
@@ -55,7 +57,7 @@ final class Hoster {
             """)
         edge = try ChildProcess(Self.binary("switchyard"), ["--config", folder.path("switchyard.conf")])
         try edge.waitForErrorLine { $0.contains(" info ready ") }
-        yardmaster = try Self.startYardmaster(folder)
+        yardmaster = try Self.startYardmaster(folder, environment)
     }
 
     deinit {
@@ -64,9 +66,12 @@ final class Hoster {
 
     // MARK: yardmaster
 
-    private static func startYardmaster(_ folder: TemporaryFolder) throws -> ChildProcess {
+    private static func startYardmaster(
+        _ folder: TemporaryFolder, _ environment: [String: String]
+    ) throws -> ChildProcess {
         let process = try ChildProcess(
-            binary("yardmaster"), ["--config", folder.path("yardmaster.yaml"), "--log-level", "debug"])
+            binary("yardmaster"), ["--config", folder.path("yardmaster.yaml"), "--log-level", "debug"],
+            environment: environment)
         let path = folder.path("run/api.sock")
         // The interface answers last of all.
         guard Pause.until(seconds: 20, { (try? YardmasterClient(path: path).ask(.get, "/v1/status")) != nil })
@@ -81,7 +86,7 @@ final class Hoster {
     }
 
     /// Starts it again.
-    func startYardmaster() throws { yardmaster = try Self.startYardmaster(folder) }
+    func startYardmaster() throws { yardmaster = try Self.startYardmaster(folder, environment) }
 
     var client: YardmasterClient { YardmasterClient(path: interfacePath) }
 

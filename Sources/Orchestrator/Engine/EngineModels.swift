@@ -63,6 +63,11 @@ package struct FileChange: Equatable, Sendable {
     package var path: String
     /// What happened to it.
     package var kind: Kind
+
+    package init(path: String, kind: Kind) {
+        self.path = path
+        self.kind = kind
+    }
 }
 
 /// A container as the engine sees it.
@@ -154,7 +159,9 @@ struct CreateBody: Encodable {
                 Mount(source: $0.source, target: $0.target, readOnly: $0.isReadOnly)
             },
             memory: specification.memoryBytes, networkMode: specification.network)
-        networkingConfig = specification.network.map { network in
+        // One that has no network has no addresses, and Podman refuses even an empty list of them.
+        let network = specification.network.flatMap { $0 == "none" ? nil : $0 }
+        networkingConfig = network.map { network in
             let address = specification.address.map { Endpoint.Address(ipv4Address: $0) }
             let endpoint = Endpoint(aliases: specification.networkAliases, ipamConfig: address)
             return Networking(endpointsConfig: [network: endpoint])
@@ -231,7 +238,14 @@ struct NameBody: Decodable {
 }
 
 struct MessageBody: Decodable {
+    /// Podman's words for a name that is taken; it has no status for it but 500.
+    private static let conflicts = ["network already exists", "that name is already in use"]
+
     var message: String
+    /// Podman's reason behind the message.
+    var cause: String?
+
+    var isConflict: Bool { cause.map { Self.conflicts.contains($0) } ?? false }
 }
 
 struct VersionBody: Decodable {
@@ -276,8 +290,8 @@ package struct ImageConfiguration: Equatable, Sendable {
     package var ports: [String]
     /// The user that it runs as; empty: root.
     package var user: String
-    /// Whether it says how its health is found out.
-    package var hasHealthCheck: Bool
+    /// For how long it may be unhealthy after a start, by its own check of its health; nil: it has none.
+    package var startMilliseconds: UInt64?
 }
 
 struct ImageBody: Decodable {
@@ -286,7 +300,27 @@ struct ImageBody: Decodable {
         var volumes: [String: Empty]?
         var exposedPorts: [String: Empty]?
         var user: String?
-        var healthcheck: Empty?
+        var healthcheck: HealthCheck?
+    }
+    /// Times are nanoseconds; 0 or none is the engine's own choice.
+    struct HealthCheck: Decodable {
+        var test: [String]?
+        var interval: Int64?
+        var startPeriod: Int64?
+        var retries: Int64?
+
+        /// nil: `HEALTHCHECK NONE`.
+        var startMilliseconds: UInt64? {
+            guard let test, test.first != "NONE", !test.isEmpty else { return nil }
+            // As long as a time can be (a day), so that nothing overflows.
+            let bounded = { (value: Int64?, standard: Int64, most: Int64) in
+                value.flatMap { $0 > 0 ? min($0, most) : nil } ?? standard
+            }
+            let day: Int64 = 86_400_000_000_000
+            // The engine's own: an interval of 30 s, 3 retries, no start period.
+            let wait = bounded(interval, 30_000_000_000, day) / 1_000_000 * bounded(retries, 3, 1000)
+            return UInt64(bounded(startPeriod, 0, day) / 1_000_000 + wait)
+        }
     }
     var id: String
     var config: Settings?
@@ -297,7 +331,7 @@ struct ImageBody: Decodable {
             identifier: id,
             volumes: (config?.volumes ?? [:]).keys.sorted(),
             ports: (config?.exposedPorts ?? [:]).keys.sorted(),
-            user: config?.user ?? "", hasHealthCheck: config?.healthcheck != nil)
+            user: config?.user ?? "", startMilliseconds: config?.healthcheck?.startMilliseconds)
     }
 }
 
@@ -312,7 +346,9 @@ struct EventBody: Decodable {
 
     /// What we make of it.
     var event: EngineEvent {
-        EngineEvent(container: actor.id, action: action, attributes: actor.attributes ?? [:])
+        // Podman has its own word for the end of all.
+        let action = action == "remove" ? "destroy" : action
+        return EngineEvent(container: actor.id, action: action, attributes: actor.attributes ?? [:])
     }
 }
 

@@ -131,9 +131,11 @@ struct EngineTransport: Sendable {
     }
 
     private func refusal(_ status: UInt, _ bytes: [UInt8]) -> EngineError {
-        let message = (try? EngineJSON.decode(MessageBody.self, from: bytes))?.message
-        return .refused(
-            status: Int(status), message: message ?? String(decoding: bytes.prefix(500), as: UTF8.self))
+        let body = try? EngineJSON.decode(MessageBody.self, from: bytes)
+        let message = body?.message ?? String(decoding: bytes.prefix(500), as: UTF8.self)
+        // A sentence is one line.
+        let words = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+        return .refused(status: body?.isConflict == true ? 409 : Int(status), message: words)
     }
 
     private func failure(_ error: any Error) -> EngineError {

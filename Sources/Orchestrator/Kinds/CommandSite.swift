@@ -28,11 +28,8 @@ package struct CommandSite: SiteRunner {
         self.ended = ended
     }
 
-    package var tlsAddress: HostPort { HostPort("127.0.0.1", command.ports.tls) }
-    package var route: SiteRoute {
-        .target(
-            tlsAddress.description, http: command.ports.http.map { HostPort("127.0.0.1", $0).description })
-    }
+    package var host: String { "127.0.0.1" }
+    package var ports: Runme.Ports { command.ports }
     package var memoryBytes: UInt64 { 0 }
     private var logPath: String { "\(logFolder)/\(record.domain).log" }
     private var processes: [SiteProcess] { SiteProcess.all(of: record.domain) }
@@ -91,14 +88,17 @@ package struct CommandSite: SiteRunner {
         } catch {
             throw Refusal(.failed, "`\(command.arguments[0])` cannot be started: \(error)")
         }
+        StartedPrograms.shared.noteStart(
+            StartedPrograms.Program(identifier: identifier, revision: "\(record.revision)"),
+            of: record.domain)
         watch(identifier)
     }
 
     private func watch(_ identifier: Int32) {
-        let (ended, endings, domain) = (ended, ProcessEndings.shared, record.domain)
+        let (ended, domain) = (ended, record.domain)
         try? startThread("command") {
             SessionProcess.wait(for: identifier)
-            if let ending = SessionProcess.ending(of: identifier) { endings.note(ending, of: domain) }
+            StartedPrograms.shared.noteEnd(identifier, SessionProcess.ending(of: identifier), of: domain)
             ended()
         }
     }
@@ -133,7 +133,7 @@ package struct CommandSite: SiteRunner {
     }
 
     package func lastWords() async -> String? {
-        let ending = ProcessEndings.shared.take(of: record.domain) ?? "has ended"
+        let ending = StartedPrograms.shared.takeEnding(of: record.domain) ?? "has ended"
         let words = (try? await logs(of: nil, lines: 3).map(\.text).joined(separator: " | ")) ?? ""
         return "`\(command.arguments[0])` \(ending)\(words.isEmpty ? "" : ": \(words)")"
     }

@@ -38,11 +38,8 @@ package struct DockerSite: SiteRunner {
         self.engine = engine
     }
 
-    package var tlsAddress: HostPort { HostPort(network.address, docker.ports.tls) }
-    package var route: SiteRoute {
-        .target(
-            tlsAddress.description, http: docker.ports.http.map { HostPort(network.address, $0).description })
-    }
+    package var host: String { network.address }
+    package var ports: Runme.Ports { docker.ports }
     package var memoryBytes: UInt64 { parts.reduce(0) { $0 + ($1.container.memoryBytes ?? 0) } }
 
     /// Sidecars first: what serves needs them.
@@ -137,7 +134,7 @@ package struct DockerSite: SiteRunner {
             guard let image else {
                 throw Refusal(
                     .missing,
-                    "there is no image \(name) here: get it (docker pull \(name)), or carry it (archive: …)")
+                    "there is no image \(name) here: get it (docker pull \(name)) or carry it (archive: …)")
             }
             return image
         case .archive(let path):

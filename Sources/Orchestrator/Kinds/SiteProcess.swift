@@ -17,20 +17,27 @@ struct SiteProcess: Equatable {
 
     /// All of a site, in the order of their numbers.
     static func all(of domain: String) -> [SiteProcess] {
+        let started = StartedPrograms.shared.program(of: domain)
         let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-        return entries.compactMap { Int32($0) }.sorted().compactMap { read($0, domain) }
+        return entries.compactMap { Int32($0) }.sorted().compactMap { read($0, domain, started) }
     }
 
-    private static func read(_ identifier: Int32, _ domain: String) -> SiteProcess? {
-        guard let environment = FileManager.default.contents(atPath: "/proc/\(identifier)/environ"),
-            !environment.isEmpty
-        else { return nil }
+    private static func read(
+        _ identifier: Int32, _ domain: String, _ started: StartedPrograms.Program?
+    ) -> SiteProcess? {
+        let environment = FileManager.default.contents(atPath: "/proc/\(identifier)/environ") ?? Data()
         let lines = environment.split(separator: 0)
-        guard lines.contains(where: { $0.elementsEqual("\(siteVariable)=\(domain)".utf8) }) else {
-            return nil
+        var revision: String?
+        if started?.identifier == identifier {
+            // For a moment, while the kernel has it become another program, it shows no environment.
+            revision = started?.revision
+        } else {
+            guard lines.contains(where: { $0.elementsEqual("\(siteVariable)=\(domain)".utf8) }) else {
+                return nil
+            }
+            revision = lines.first { $0.starts(with: "\(revisionVariable)=".utf8) }
+                .map { String(decoding: $0.dropFirst(revisionVariable.utf8.count + 1), as: UTF8.self) }
         }
-        let revision = lines.first { $0.starts(with: "\(revisionVariable)=".utf8) }
-            .map { String(decoding: $0.dropFirst(revisionVariable.utf8.count + 1), as: UTF8.self) }
         guard let stat = FileManager.default.contents(atPath: "/proc/\(identifier)/stat") else { return nil }
         // The name is in parentheses and may have any byte in it (proc(5)).
         let text = String(decoding: stat, as: UTF8.self)

@@ -1,10 +1,11 @@
+package import Runme
+
 /// One of the ways to run a site. All that it does can be done again: a step that was interrupted is begun
 /// anew.
 package protocol SiteRunner: Sendable {
-    /// Where the site serves, as a target of a route.
-    var route: SiteRoute { get }
-    /// Where its TLS port is.
-    var tlsAddress: HostPort { get }
+    /// The address that it serves on.
+    var host: String { get }
+    var ports: Runme.Ports { get }
     /// The most memory that it may have, as far as that is known.
     var memoryBytes: UInt64 { get }
 
@@ -22,6 +23,17 @@ package protocol SiteRunner: Sendable {
     func lastWords() async -> String?
     /// The last lines that it has written; nil: of all of its parts.
     func logs(of part: String?, lines: Int) async throws(Refusal) -> [LogLine]
+}
+
+extension SiteRunner {
+    /// Where its TLS port is.
+    package var tlsAddress: HostPort { HostPort(host, ports.tls) }
+    /// Where it serves, as a target of a route.
+    package var route: SiteRoute {
+        .target(
+            tlsAddress.description, http: ports.http.map { HostPort(host, $0).description },
+            proxy: ports.proxy)
+    }
 }
 
 /// An address that can be connected to.

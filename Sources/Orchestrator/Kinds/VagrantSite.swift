@@ -16,12 +16,8 @@ package struct VagrantSite: SiteRunner {
         self.vagrant = vagrant
     }
 
-    package var tlsAddress: HostPort { HostPort(vagrant.address, vagrant.ports.tls) }
-    package var route: SiteRoute {
-        .target(
-            tlsAddress.description, http: vagrant.ports.http.map { HostPort(vagrant.address, $0).description }
-        )
-    }
+    package var host: String { vagrant.address }
+    package var ports: Runme.Ports { vagrant.ports }
     package var memoryBytes: UInt64 { 0 }
 
     private var directory: String {
@@ -36,22 +32,52 @@ package struct VagrantSite: SiteRunner {
         return try await Tool.run(
             owner.running(["vagrant"] + arguments), in: try directory,
             environment: ["HOME": owner.userNumber == 0 ? home : record.folder, "VAGRANT_NO_COLOR": "1"],
-            seconds: Self.secondsMax)
+            seconds: Self.secondsMax, explanation: Self.reason)
+    }
+
+    /// What Vagrant says of a failure is long and begins with the reason. Where its output is for programs,
+    /// it is in there, in a line of its own; where it has run a program, the words of that one count.
+    static let reason: Tool.Explanation = { output, errors in
+        let exits = output.split(separator: "\n").filter { $0.contains(",error-exit,") }
+        let told = exits.last?.split(separator: ",", maxSplits: 4, omittingEmptySubsequences: false).last
+            .map { String($0).replacing("\\n", with: "\n").replacing("%!(VAGRANT_COMMA)", with: ",") }
+        let text = told ?? errors
+        let words = text.firstRange(of: "\nStderr: ").map { text[$0.upperBound...] } ?? text[...]
+        var lines: [Substring] = []
+        for line in words.split(separator: "\n", omittingEmptySubsequences: false) {
+            if !line.isEmpty {
+                lines.append(line)
+            } else if let last = lines.last, !last.hasSuffix(":") {
+                // Advice follows. Behind a colon it would have been the reason.
+                break
+            }
+        }
+        return lines.prefix(8).map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: " ")
+    }
+
+    /// Vagrant would look for it in the folders above, too, and find that of somebody else.
+    private var hasMachines: Bool {
+        FileManager.default.fileExists(atPath: "\(record.folder)/\(vagrant.directory)/Vagrantfile")
     }
 
     package func check(_ progress: Progress) async throws(Refusal) {
-        guard FileManager.default.fileExists(atPath: try directory + "/Vagrantfile") else {
-            throw Refusal(.missing, "there is no Vagrantfile in \(try directory)")
-        }
-        try await run("--version")
+        let directory = try directory
+        guard hasMachines else { throw Refusal(.missing, "there is no Vagrantfile in \(directory)") }
+        // Reads it, and sees that what is to run the machine is there.
+        try await run("validate")
     }
 
-    /// `TIME,MACHINE,state,running` is the line of `vagrant status --machine-readable` that counts.
-    package func condition() async throws(Refusal) -> SiteCondition {
-        let states = try await run("status", "--machine-readable").split(separator: "\n").compactMap { line in
+    /// What `vagrant status` says of all machines under a key: its lines are `TIME,MACHINE,KEY,VALUE`.
+    private static func values(of key: String, in status: String) -> [String] {
+        status.split(separator: "\n").compactMap { line in
             let fields = line.split(separator: ",", omittingEmptySubsequences: false)
-            return fields.count > 3 && fields[2] == "state" ? String(fields[3]) : nil
+            return fields.count > 3 && fields[2] == key ? String(fields[3]) : nil
         }
+    }
+
+    package func condition() async throws(Refusal) -> SiteCondition {
+        guard hasMachines else { return .absent }
+        let states = Self.values(of: "state", in: try await run("status", "--machine-readable"))
         if states.isEmpty || states.allSatisfy({ $0 == "not_created" }) { return .absent }
         let running = states.count { $0 == "running" }
         if running == 0 { return .stopped(isCurrent: true) }
@@ -86,9 +112,13 @@ package struct VagrantSite: SiteRunner {
         try await Tool.run(owner.running(snapshot.arguments), in: record.folder)
     }
 
-    /// The machine is stopped and stays: its disk may have data that is nowhere else.
+    /// A container is removed, like those of other sites. A machine is stopped and stays: its disk may have
+    /// data that is nowhere else.
     package func clear() async throws(Refusal) {
-        if case .running = try await condition() { try await run("halt") }
+        guard hasMachines else { return }
+        let providers = Self.values(of: "provider-name", in: try await run("status", "--machine-readable"))
+        let areContainers = !providers.isEmpty && providers.allSatisfy { $0 == "docker" }
+        if areContainers { try await run("destroy", "--force") } else { try await run("halt") }
     }
 
     package func lastWords() async -> String? { "its machine does not run any more" }

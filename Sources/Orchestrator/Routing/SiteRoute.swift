@@ -1,11 +1,14 @@
+package import Runme
+
 /// Where the edge is told to send the names of a site.
 package enum SiteRoute: Equatable, Sendable {
     /// It is not wanted to run: alert `unrecognized_name`.
     case reject
     /// It does not serve now: sessions wait, and this socket is told of them.
     case asleep(wakeSocket: String)
-    /// It serves there; the second address is for plain HTTP, where it has one.
-    case target(String, http: String?)
+    /// It serves there; the second address is for plain HTTP, where it has one. `proxy`: how it is told the
+    /// client's address.
+    case target(String, http: String?, proxy: Runme.ProxyHeader? = nil)
 
     /// A line of a routes file, without its end.
     package func line(for names: [String]) -> String {
@@ -13,8 +16,8 @@ package enum SiteRoute: Equatable, Sendable {
             switch self {
             case .reject: "reject"
             case .asleep(let wakeSocket): "asleep wake=unix:\(wakeSocket)"
-            case .target(let address, let http?): "\(address) http=\(http)"
-            case .target(let address, nil): address
+            case .target(let address, let http, let proxy):
+                address + (http.map { " http=\($0)" } ?? "") + (proxy.map { " proxy=\($0)" } ?? "")
             }
         return "\(names.joined(separator: ",")) \(words)"
     }

@@ -12,7 +12,9 @@ enum ReadyProbe {
     private static let answerLimit = TimeAmount.seconds(2)
 
     /// One attempt.
-    static func answers(_ address: HostPort, name: String, check: Runme.Ready.Check) async -> Bool {
+    static func answers(
+        _ address: HostPort, name: String, check: Runme.Ready.Check, proxy: Runme.ProxyHeader? = nil
+    ) async -> Bool {
         do {
             let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .connectTimeout(connectLimit)
@@ -21,13 +23,15 @@ enum ReadyProbe {
                 try? await channel.close()
                 return true
             }
-            return await askHello(channel, name)
+            return await askHello(channel, name, proxy)
         } catch {
             return false
         }
     }
 
-    private static func askHello(_ channel: any Channel, _ name: String) async -> Bool {
+    private static func askHello(
+        _ channel: any Channel, _ name: String, _ proxy: Runme.ProxyHeader?
+    ) async -> Bool {
         let answer = channel.eventLoop.makePromise(of: Bool.self)
         var random = InlineArray<96, UInt8>(repeating: 0)
         for word in 0..<12 {
@@ -40,7 +44,7 @@ enum ReadyProbe {
             try await channel.eventLoop.submit {
                 try channel.pipeline.syncOperations.addHandler(AnswerReader(answer))
             }.get()
-            try await channel.writeAndFlush(ByteBuffer(bytes: hello))
+            try await channel.writeAndFlush(ByteBuffer(bytes: (proxy?.ownHeader ?? []) + hello))
         } catch {
             answer.succeed(false)
         }
@@ -48,6 +52,17 @@ enum ReadyProbe {
         limit.cancel()
         try? await channel.close()
         return isGood
+    }
+}
+
+extension Runme.ProxyHeader {
+    /// The header of a connection that is made on nobody's behalf (the PROXY protocol's specification,
+    /// sections 2.1 and 2.2).
+    fileprivate var ownHeader: [UInt8] {
+        switch self {
+        case .v1: Array("PROXY UNKNOWN\r\n".utf8)
+        case .v2: Array("\r\n\r\n\0\r\nQUIT\n".utf8) + [0x20, 0, 0, 0]
+        }
     }
 }
 

@@ -107,10 +107,19 @@ package actor SiteKeeper {
     /// Looks again soon.
     nonisolated func nudge() { nudged.yield() }
 
-    /// Looks again if its containers are not as they were.
-    func compare(_ containers: [ContainerSummary]) {
-        guard case .docker = runme.start else { return nudge() }
-        if !isSettled || containers != seenContainers { nudge() }
+    /// Looks again if its containers are not as they were; nil: nobody can tell.
+    func compare(_ containers: [ContainerSummary]?) {
+        switch runme.start {
+        case .docker: if let containers, !isSettled || containers != seenContainers { nudge() }
+        case .command: nudge()
+        case .vagrant: Task { await lookAtMachine() }
+        }
+    }
+
+    /// To ask Vagrant takes seconds of a processor; whether somebody answers can be seen at once.
+    private func lookAtMachine() async {
+        let answers = await ReadyProbe.answers(runner.tlsAddress, name: domain, check: .tcp)
+        if !isSettled || answers != (record.wish == .awake) { nudge() }
     }
 
     /// What ends now does so because its engine did.
@@ -160,8 +169,15 @@ package actor SiteKeeper {
 
     private func turn() async -> Turn {
         let (wish, revision) = (record.wish, record.revision)
+        let condition: SiteCondition
         do throws(Refusal) {
-            let condition = try await runner.condition()
+            condition = try await runner.condition()
+        } catch {
+            _ = await fail(error)
+            // There is no plan without it, which would hold the next look back.
+            return .pause(seconds: max(1, backOff.untilSeconds - monotonicSeconds()))
+        }
+        do throws(Refusal) {
             try await noteCondition(condition)
             // Something else may be wanted since.
             guard wish == record.wish, revision == record.revision else { return .again }
@@ -302,7 +318,9 @@ package actor SiteKeeper {
         let limit = Double(runme.ready.withinMilliseconds) / 1000
         var nextLook = begin + 0.25
         while true {
-            if await ReadyProbe.answers(runner.tlsAddress, name: domain, check: runme.ready.check) {
+            if await ReadyProbe.answers(
+                runner.tlsAddress, name: domain, check: runme.ready.check, proxy: runner.ports.proxy)
+            {
                 return true
             }
             let now = monotonicSeconds()
@@ -310,11 +328,13 @@ package actor SiteKeeper {
                 throw Refusal(.failed, "it did not answer on \(runner.tlsAddress) within \(Int(limit)) s")
             }
             if now >= nextLook {
-                nextLook = now + 0.25
                 if case .running = try await runner.condition() {
                 } else {
                     throw Refusal(.failed, await runner.lastWords() ?? "it ended before it answered")
                 }
+                // Vagrant needs seconds to say how its machine is, and visitors wait for an answer.
+                let after = monotonicSeconds()
+                nextLook = after + max(0.25, 4 * (after - now))
             }
             // Visitors wait: in the first second every millisecond counts.
             let pause = now - begin < 1 ? 3 : now - begin < 5 ? 50 : 500
@@ -381,7 +401,11 @@ package actor SiteKeeper {
         }
         await finish(refusal)
         if state == .starting, record.wish == .awake { enter(.failing) }
-        return isAway ? .pause(seconds: 1) : .again
+        if isAway { return .pause(seconds: 1) }
+        // Of a site that should run the plan knows what to do meanwhile; of the others it is the same step
+        // again.
+        return record.wish == .awake
+            ? .again : .pause(seconds: max(0.1, backOff.untilSeconds - monotonicSeconds()))
     }
 }
 

@@ -1,13 +1,28 @@
 import Foundation
 import Synchronization
 
-/// How programs of sites have ended, which is told once and to whoever is their parent.
-final class ProcessEndings: Sendable {
-    static let shared = ProcessEndings()
+/// The programs of sites that this process has started, and how they have ended: that is told once, and to
+/// nobody but their parent.
+final class StartedPrograms: Sendable {
+    /// One that runs.
+    struct Program {
+        var identifier: Int32
+        var revision: String
+    }
+
+    static let shared = StartedPrograms()
+    private let programs = Mutex<[String: Program]>([:])
     private let endings = Mutex<[String: String]>([:])
 
-    func note(_ ending: String, of domain: String) { endings.withLock { $0[domain] = ending } }
-    func take(of domain: String) -> String? { endings.withLock { $0.removeValue(forKey: domain) } }
+    func noteStart(_ program: Program, of domain: String) { programs.withLock { $0[domain] = program } }
+
+    func noteEnd(_ identifier: Int32, _ ending: String?, of domain: String) {
+        programs.withLock { if $0[domain]?.identifier == identifier { $0[domain] = nil } }
+        if let ending { endings.withLock { $0[domain] = ending } }
+    }
+
+    func program(of domain: String) -> Program? { programs.withLock { $0[domain] } }
+    func takeEnding(of domain: String) -> String? { endings.withLock { $0.removeValue(forKey: domain) } }
 }
 
 /// The end of a file that a program writes into.
