@@ -173,13 +173,13 @@ _yard() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    status|routes|sessions|stats|targets|top|reload|drain|check|upgrade|site|run|doctor|help)
+    status|routes|sessions|stats|targets|top|reload|drain|check|upgrade|site|run|blueprint|doctor|help)
         # Offer subcommand argument completions
         "_yard_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'status routes sessions stats targets top reload drain check upgrade site run doctor help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'status routes sessions stats targets top reload drain check upgrade site run blueprint doctor help' -- "${cur}"))
         ;;
     esac
 }
@@ -683,6 +683,31 @@ _yard_run() {
     # Offer positional completions
     case "${positional_number}" in
     1)
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+}
+
+_yard_blueprint() {
+    repeating_flags=()
+    non_repeating_flags=(--audit --json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--domain --tls --seconds --yardmaster)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--domain')
+        return
+        ;;
+    '--tls')
+        return
+        ;;
+    '--seconds')
+        return
+        ;;
+    '--yardmaster')
         __yard_add_completions -f
         return
         ;;

@@ -70,6 +70,8 @@ function __yard_parse_tokens -S
             end
         case 'run'
             __yard_parse_subcommand 1 'yardmaster=' 'json' 'version' 'h/help'
+        case 'blueprint'
+            __yard_parse_subcommand 1 'domain=' 'tls=' 'audit' 'seconds=' 'yardmaster=' 'json' 'version' 'h/help'
         case 'doctor'
             __yard_parse_subcommand 0 'socket=' 'json' 'version' 'h/help'
         case 'help'
@@ -141,6 +143,7 @@ complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard" -eq
 complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard" -eq 1' -fa 'upgrade' -d 'Replaces the running edge by the program that is installed now.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard" -eq 1' -fa 'site' -d 'Adds, starts, stops and shows sites.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard" -eq 1' -fa 'run' -d 'Starts the site of a runme, and makes it known first if need be.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard" -eq 1' -fa 'blueprint' -d 'Prints a runme for an image, from what the image declares of itself.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard" -eq 1' -fa 'doctor' -d 'Looks for what on this machine will hurt the edge, and says what to type.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard" -eq 1' -fa 'help' -d 'Show subcommand help information.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard status" socket' -l 'socket' -d 'The edge\'s control socket (default: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).' -rF
@@ -269,6 +272,14 @@ complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yar
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard run" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard run" version' -l 'version' -d 'Show the version.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard run" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard blueprint" domain' -l 'domain' -d 'The site\'s domain.' -rfka ''
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard blueprint" tls' -l 'tls' -d 'The port on which it speaks TLS, if the image does not say so.' -rfka ''
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard blueprint" audit' -l 'audit' -d 'Run it, and name what it writes outside of its volumes.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard blueprint" seconds' -l 'seconds' -d 'For how long the audit runs it.' -rfka ''
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard blueprint" yardmaster' -l 'yardmaster' -d 'yardmaster\'s socket (default: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).' -rF
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard blueprint" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard blueprint" version' -l 'version' -d 'Show the version.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard blueprint" h help' -s 'h' -l 'help' -d 'Show help information.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard doctor" socket' -l 'socket' -d 'The edge\'s control socket (default: $SWITCHYARD_CONTROL, or /run/switchyard/control.sock).' -rF
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard doctor" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard doctor" version' -l 'version' -d 'Show the version.'

@@ -62,6 +62,7 @@ _yard() {
             'upgrade:Replaces the running edge by the program that is installed now.'
             'site:Adds, starts, stops and shows sites.'
             'run:Starts the site of a runme, and makes it known first if need be.'
+            'blueprint:Prints a runme for an image, from what the image declares of itself.'
             'doctor:Looks for what on this machine will hurt the edge, and says what to type.'
             'help:Show subcommand help information.'
         )
@@ -69,7 +70,7 @@ _yard() {
         ;;
     arg)
         case "${words[1]}" in
-        status|routes|sessions|stats|targets|top|reload|drain|check|upgrade|site|run|doctor|help)
+        status|routes|sessions|stats|targets|top|reload|drain|check|upgrade|site|run|blueprint|doctor|help)
             "_yard_${words[1]}" && ret=0
             ;;
         esac
@@ -420,6 +421,24 @@ _yard_run() {
     local -i ret=1
     local -ar arg_specs=(
         ':runme:_files'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_blueprint() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':image:'
+        '--domain[The site'\''s domain.]:domain:'
+        '--tls[The port on which it speaks TLS, if the image does not say so.]:tls:'
+        '--audit[Run it, and name what it writes outside of its volumes.]'
+        '--seconds[For how long the audit runs it.]:seconds:'
         '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
         '--json[Print JSON\: one object, or one for each line of a list.]'
         '--version[Show the version.]'

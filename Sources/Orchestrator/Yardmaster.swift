@@ -13,6 +13,10 @@ package actor Yardmaster {
     nonisolated let publisher: RoutesPublisher
     nonisolated let capacity: Capacity
     nonisolated let log: Logger
+    /// Makes runmes of images.
+    nonisolated var blueprints: BlueprintMaker {
+        BlueprintMaker(engine, scratchFolder: configuration.scratchPath)
+    }
 
     private(set) var keepers: [String: SiteKeeper] = [:]
     /// Whose a name is.
@@ -56,6 +60,7 @@ package actor Yardmaster {
             !$0.hasPrefix(LabelledContainers.keyPrefix) && keepers[$0] == nil
         }
         try await publisher.publish(Dictionary(uniqueKeysWithValues: leftOver.map { ($0, nil) }))
+        await Audit.clear(engine, scratchFolder: configuration.scratchPath)
         wakeListener = try await WakeListener(path: configuration.wakePath) { name in
             Task { await self.visit(name) }
         }
@@ -348,6 +353,8 @@ package actor Yardmaster {
             await publishLabelled()
         } catch {
             log.debug("no comparison: \(error.text)")
+            // Programs and machines need no engine.
+            for keeper in keepers.values { await keeper.compare(nil) }
         }
         let now = monotonicSeconds()
         comparison = (now - begin, now)

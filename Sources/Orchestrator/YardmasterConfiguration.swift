@@ -32,10 +32,13 @@ package struct YardmasterConfiguration: Equatable, Sendable {
 
     package init() {}
 
-    /// Where what commands write is kept.
-    package var logPath: String {
-        String(statePath.prefix(upTo: statePath.lastIndex(of: "/") ?? statePath.startIndex)) + "/logs"
+    private var stateFolder: String {
+        String(statePath.prefix(upTo: statePath.lastIndex(of: "/") ?? statePath.startIndex))
     }
+    /// Where what commands write is kept.
+    package var logPath: String { stateFolder + "/logs" }
+    /// For what is needed for a moment.
+    package var scratchPath: String { stateFolder + "/scratch" }
     /// The networks' pool.
     package var pool: SiteNetwork.Pool { SiteNetwork.Pool(networks) ?? SiteNetwork.Pool("10.213.0.0/16")! }
 

@@ -188,10 +188,21 @@ struct YardmasterOptions: ParsableArguments {
         _ method: YardmasterClient.Method, _ uri: String, _ content: KeyValuePairs<String, JSONValue>?,
         _ output: OutputOptions
     ) throws {
+        let result = try follow(method, uri, content.map { .object($0) }, output)
+        if output.isJSON { return Output.write([result.line]) }
+        for warning in result["warnings"].elements { Output.writeError(Human.cleanLines(warning.text ?? "")) }
+        let state = result["site"]["state"].text ?? "removed; its folder stays"
+        Output.write(["\(Human.clean(result["domain"].shown)) is \(state)"])
+    }
+
+    /// The same, for whoever knows what to make of the result.
+    func follow(
+        _ method: YardmasterClient.Method, _ uri: String, _ content: JSONValue?, _ output: OutputOptions
+    ) throws -> JSONValue {
         var screen = ProgressLine()
         var result = JSONValue.null
         defer { screen.end() }
-        try client.follow(method, uri, content.map { .object($0) }) { line in
+        try client.follow(method, uri, content) { line in
             if line["progress"].isNull {
                 result = line
             } else if output.isJSON {
@@ -200,11 +211,7 @@ struct YardmasterOptions: ParsableArguments {
                 screen.show(SitesText.progress(line))
             }
         }
-        screen.end()
-        if output.isJSON { return Output.write([result.line]) }
-        for warning in result["warnings"].elements { Output.writeError(Human.cleanLines(warning.text ?? "")) }
-        let state = result["site"]["state"].text ?? "removed; its folder stays"
-        Output.write(["\(Human.clean(result["domain"].shown)) is \(state)"])
+        return result
     }
 }
 

@@ -15,8 +15,8 @@ import UnixSignals
         discussion: """
             Sites go on running when it ends; the next one finds them. `yard site` talks to it.
 
-            Exit status: 0 it was asked to end; 1 it cannot serve; 2 the command line or the configuration is \
-            wrong.
+            Exit status: 0 it was asked to end; 1 it cannot serve; 2 the command line or the configuration \
+            is wrong.
             """,
         version: YardmasterVersion.text)
 

@@ -34,14 +34,16 @@ extension EndToEnd {
 
         @Test func theUnitsAreRight() throws {
             let folder = try TemporaryFolder()
-            for unit in ["switchyard.service", "switchyard.socket", "yardmaster.service", "site@.service"] {
+            let units = ["switchyard.service", "switchyard.socket", "yardmaster.service", "site@.service"]
+            for unit in units {
                 let text = try String(contentsOfFile: Repository.path("systemd/\(unit)"), encoding: .utf8)
                 try folder.write(
-                    unit, text.replacingOccurrences(of: "/usr/bin/switchyard", with: Edge.binary))
+                    unit, text.replacingOccurrences(of: "/usr/bin/", with: Repository.path(".build/release/"))
+                )
             }
             let result = try run(
                 "systemd-analyze",
-                ["verify", "--man=no", folder.path("switchyard.service"), folder.path("switchyard.socket")])
+                ["verify", "--man=no"] + units.map(folder.path))
             #expect(result.succeeded && (result.output + result.errors).isEmpty, "\(result.everything)")
         }
 

@@ -20,6 +20,7 @@ echo 'root:x:0:0::/:/bin/sh
 nobody:x:65534:65534::/:/bin/sh' > "$root/etc/passwd"
 echo 'root:x:0:
 nogroup:x:65534:' > "$root/etc/group"
+chmod 1777 "$root/tmp"
 echo 'from the image' > "$root/data/www/index.html"
 cat > "$root/start.sh" <<'END'
 #!/bin/sh

@@ -59,6 +59,7 @@ package struct Interface: Service {
             let found = try await keeper.runner.logs(of: part, lines: lines)
             return Self.answer(.object(["lines": .array(found.map { JSONValue($0) })]))
         }
+        router.post("/v1/blueprints") { request, _ in try await blueprint(request) }
         router.get("/v1/operations") { request, _ in
             let limit = try Self.number(request, "limit", in: 1...1000) ?? 50
             let domain = request.uri.queryParameters.get("domain")
@@ -88,7 +89,7 @@ package struct Interface: Service {
             throw Refusal(.invalid, "`wish` is stopped, asleep or awake")
         }
         let yardmaster = yardmaster
-        return await work(request) { (progress) throws(Refusal) in
+        return await change(request) { (progress) throws(Refusal) in
             // A site that cannot be started is kept all the same: it was added.
             var outcome = try await yardmaster.add(
                 folder: folder, wish: wish == .awake ? .stopped : wish, progress)
@@ -101,26 +102,63 @@ package struct Interface: Service {
 
     private func perform(_ verb: Yardmaster.Verb, _ domain: String, _ request: Request) async -> Response {
         let yardmaster = yardmaster
-        return await work(request) { (progress) throws(Refusal) in
+        return await change(request) { (progress) throws(Refusal) in
             try await yardmaster.perform(verb, domain, progress)
+        }
+    }
+
+    /// Makes a runme of an image.
+    private func blueprint(_ request: Request) async throws -> Response {
+        let body = try await Self.body(request)
+        guard let image = body["image"].text else { throw Refusal(.invalid, "`image` is missing") }
+        let port = try Self.member(body, "tls_port", in: 1...65535).map { UInt16($0) }
+        let seconds = try Self.member(body, "audit_seconds", in: 1...600)
+        let domain = body["domain"].text ?? "example.org"
+        let maker = yardmaster.blueprints
+        return await work(request) { (progress) throws(Refusal) in
+            let result = try await maker.make(
+                image: image, domain: domain, tlsPort: port, auditSeconds: seconds, progress)
+            return .object([
+                "ok": .bool(true), "runme": .string(result.text),
+                "warnings": .array(result.warnings.map { .string($0) }),
+                "written": result.written.map { .array($0.map { JSONValue($0) }) } ?? .null,
+            ])
+        }
+    }
+
+    private static func member(
+        _ body: JSONValue, _ name: String, in range: ClosedRange<Int>
+    ) throws(Refusal) -> Int? {
+        if body[name].isNull { return nil }
+        guard let number = body[name].integer, range.contains(number) else {
+            throw Refusal(.invalid, "`\(name)` is a number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    /// Work that changes a site; tells how the site is then.
+    private func change(
+        _ request: Request, _ body: @escaping @Sendable (Progress) async throws(Refusal) -> Yardmaster.Outcome
+    ) async -> Response {
+        let yardmaster = yardmaster
+        return await work(request) { (progress) throws(Refusal) in
+            let outcome = try await body(progress)
+            let site = try? await yardmaster.report(of: outcome.domain)
+            return .object([
+                "ok": .bool(true), "domain": .string(outcome.domain), "site": site ?? .null,
+                "warnings": .array(outcome.warnings.map { .string($0) }),
+            ])
         }
     }
 
     /// Work that may take long. Who accepts lines hears of its progress; who does not, waits. It is done to
     /// its end even if nobody waits for it any more.
     private func work(
-        _ request: Request, _ body: @escaping @Sendable (Progress) async throws(Refusal) -> Yardmaster.Outcome
+        _ request: Request, _ body: @escaping @Sendable (Progress) async throws(Refusal) -> JSONValue
     ) async -> Response {
-        let yardmaster = yardmaster
         @Sendable func result(_ progress: Progress) async -> Result<JSONValue, Refusal> {
             do throws(Refusal) {
-                let outcome = try await body(progress)
-                let site = try? await yardmaster.report(of: outcome.domain)
-                return .success(
-                    .object([
-                        "ok": .bool(true), "domain": .string(outcome.domain), "site": site ?? .null,
-                        "warnings": .array(outcome.warnings.map { .string($0) }),
-                    ]))
+                return .success(try await body(progress))
             } catch {
                 return .failure(error)
             }
@@ -217,6 +255,18 @@ extension JSONValue {
     fileprivate init(_ refusal: Refusal) {
         self = .object([
             "ok": .bool(false), "error": .string(refusal.text), "kind": .string(refusal.kind.rawValue),
+        ])
+    }
+
+    fileprivate init(_ finding: Audit.Finding) {
+        let kind =
+            switch finding.kind {
+            case .added: "added"
+            case .modified: "modified"
+            case .deleted: "deleted"
+            }
+        self = .object([
+            "path": .string(finding.path), "change": .string(kind), "temporary": .bool(finding.isTemporary),
         ])
     }
 

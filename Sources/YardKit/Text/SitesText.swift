@@ -90,6 +90,13 @@ package enum SitesText {
         (hasParts ? "\(line["part"].shown): " : "") + Human.clean(line["text"].text ?? "")
     }
 
+    /// A path that an audit has found.
+    package static func finding(_ finding: JSONValue) -> String {
+        let path = Human.clean(finding["path"].shown)
+        let note = finding["temporary"].flag == true ? "a place for what nobody misses" : "no volume"
+        return "written outside of its volumes: \(path) (\(finding["change"].shown); \(note))"
+    }
+
     /// What long work is at; a bar where it is known how much is done.
     package static func progress(_ line: JSONValue, width: Int = 30) -> String {
         let text = Human.clean(line["progress"].shown)
