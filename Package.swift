@@ -16,6 +16,19 @@ let settings: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
 ]
 
+/// Of the target `Peers`, and of its tests.
+let peersDependencies: [Target.Dependency] = [
+    "Linux", "YardKit",
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOTLS", package: "swift-nio"),
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+    .product(name: "X509", package: "swift-certificates"),
+    .product(name: "Crypto", package: "swift-crypto"),
+    .product(name: "SwiftASN1", package: "swift-asn1"),
+    .product(name: "SystemPackage", package: "swift-system"),
+]
+
 let package = Package(
     name: "switchyard",
     products: [
@@ -38,6 +51,12 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+        // Between hosters: TLS, certificates, digests.
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     ],
     targets: [
         // C that Swift cannot import: macros, variadics, system calls that must return -errno. No logic.
@@ -70,11 +89,23 @@ let package = Package(
             // `--static-swift-stdlib`, because the tests need the dynamic library (Testing has no other).
             linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
 
+        // A migration, as two state machines. Pure: nothing but the standard library.
+        .target(name: "Migration", exclude: ["LIFECYCLE.md"], swiftSettings: settings),
+        // The digests of a folder, and archives of sites.
+        .target(
+            name: "Archive",
+            dependencies: [
+                "Runme", "Routes", "Linux", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ], swiftSettings: settings),
+        // Other hosters: who they are, and connections with them.
+        .target(name: "Peers", dependencies: peersDependencies, swiftSettings: settings),
+
         // What runs sites. Far from traffic: here a library does what a library can.
         .target(
             name: "Orchestrator",
             dependencies: [
-                "Runme", "Routes", "Wire", "Linux", "YardKit",
+                "Archive", "Migration", "Peers", "Runme", "Routes", "Wire", "Linux", "YardKit",
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -86,6 +117,10 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "X509", package: "swift-certificates"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
             ], swiftSettings: settings),
         .executableTarget(
             name: "yardmaster",
@@ -174,6 +209,14 @@ let package = Package(
         .testTarget(name: "FuzzTests", dependencies: ["Fuzzing", "Support"], swiftSettings: settings),
         .testTarget(
             name: "YardTests", dependencies: ["YardKit", "Linux", "Support"], swiftSettings: settings),
+        .testTarget(
+            name: "MigrationTests", dependencies: ["Migration", "Support"], swiftSettings: settings),
+        .testTarget(
+            name: "ArchiveTests", dependencies: ["Archive", "Runme", "Routes", "Linux", "Support"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "PeersTests", dependencies: ["Peers", "Support"] + peersDependencies,
+            swiftSettings: settings),
         .testTarget(name: "TidyTests", dependencies: ["Support"], swiftSettings: settings),
         .testTarget(name: "EndToEndTests", dependencies: ["Support"], swiftSettings: settings),
     ],

@@ -26,11 +26,26 @@ package struct Errno: Error, Equatable, BitwiseCopyable, CustomStringConvertible
     /// The operation is not permitted (EPERM).
     package static let notPermitted = Errno(number: EPERM)
 
+    /// It would have to be waited for (EWOULDBLOCK, EAGAIN).
+    package static let wouldBlock = Errno(number: EWOULDBLOCK)
+
     /// The kernel does not have this call (ENOSYS).
     package static let notImplemented = Errno(number: ENOSYS)
 
     /// The kernel does not take these arguments (EINVAL).
     package static let invalidArgument = Errno(number: EINVAL)
+
+    /// Two places are on two file systems (EXDEV).
+    package static let otherDevice = Errno(number: EXDEV)
+
+    /// A symbolic link is where none may be (ELOOP).
+    package static let link = Errno(number: ELOOP)
+
+    /// A folder is wanted, and this is none (ENOTDIR).
+    package static let notFolder = Errno(number: ENOTDIR)
+
+    /// The file is larger than it may be (EFBIG).
+    package static let tooLarge = Errno(number: EFBIG)
 
     /// The system's own words, such as "Address already in use".
     package var description: String {

@@ -31,12 +31,12 @@ package func readFile(_ path: String, bytesMax: Int = 1 << 31) throws(Errno) -> 
 /// Writes a file in one step: whoever reads it sees the old content or the new one, also after a crash. It
 /// belongs to `owner`, if one is given.
 package func writeFileAtomically(
-    _ path: String, _ bytes: [UInt8], owner: SystemUser? = nil
+    _ path: String, _ bytes: [UInt8], owner: SystemUser? = nil, mode: UInt32 = 0o644
 ) throws(Errno) {
     let temporary = path + ".new"
     // What a crash left, or a link that somebody put there.
     removeFile(temporary)
-    let descriptor = try openFile(temporary, O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
+    let descriptor = try openFile(temporary, O_WRONLY | O_CREAT | O_EXCL, mode: mode)
     do throws(Errno) {
         defer { _ = clinux_close(descriptor) }
         if let owner { try giveDescriptor(descriptor, to: owner) }

@@ -17,10 +17,29 @@ struct ImportRule {
         ),
         ("Sources/switchyard/", ["Edge", "Linux"], "parses arguments and runs"),
         ("Sources/Runme/", ["Routes", "Wire", "Yams"], "pure, but for the reader of YAML"),
+        ("Sources/Migration/", [], "pure: the standard library alone"),
+        (
+            "Sources/Archive/",
+            [
+                "Runme", "Routes", "Linux", "Crypto", "Foundation", "Synchronization", "Subprocess", "System",
+                "SystemPackage",
+            ],
+            "files and their digests; runs nothing but tar"
+        ),
+        (
+            "Sources/Peers/",
+            [
+                "Linux", "YardKit", "Foundation", "Synchronization", "NIOCore", "NIOPosix", "NIOTLS",
+                "NIOSSL",
+                "X509", "Crypto", "SwiftASN1", "SystemPackage",
+            ],
+            "other hosters, and nothing of sites"
+        ),
         (
             "Sources/Orchestrator/",
             [
-                "Runme", "Routes", "Wire", "Linux", "YardKit", "Foundation", "Synchronization",
+                "Archive", "Migration", "Peers", "NIOSSL", "X509", "Crypto", "SwiftASN1", "Runme", "Routes",
+                "Wire", "Linux", "YardKit", "Foundation", "Synchronization",
                 "AsyncHTTPClient",
                 "NIOCore", "NIOPosix", "NIOHTTP1", "HTTPTypes", "Hummingbird", "ServiceLifecycle", "Logging",
                 "GRDB", "Subprocess", "System", "SystemPackage",

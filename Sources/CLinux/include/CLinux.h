@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -189,11 +190,35 @@ static inline int clinux_open(const char *path, int flags, mode_t mode) {
     return (int)CLINUX_RESULT(open(path, flags | O_CLOEXEC, mode));
 }
 
+/// Opens something in an open folder as a place alone (O_PATH): nothing is read, and nothing waits. A symbolic link is
+/// opened itself, unless it is to be followed.
+int clinux_open_place(int folder, const char *name, int follows);
+
+static inline int clinux_status(int descriptor, struct stat *status) {
+    return (int)CLINUX_RESULT(fstat(descriptor, status));
+}
+
+static inline int clinux_make_folder(int folder, const char *name, mode_t mode) {
+    return (int)CLINUX_RESULT(mkdirat(folder, name, mode));
+}
+
+/// The path without links, in PATH_MAX bytes.
+static inline int clinux_real_path(const char *path, char *resolved) {
+    return realpath(path, resolved) == NULL ? -errno : 0;
+}
+
 static inline int clinux_rename(const char *from, const char *to) { return (int)CLINUX_RESULT(rename(from, to)); }
+
+static inline int clinux_rename_between(int folder, const char *from, int other, const char *to) {
+    return (int)CLINUX_RESULT(renameat(folder, from, other, to));
+}
 
 /// The files that a pattern names; 1: there are some, 0: there is none. A directory that is not there or cannot be read
 /// ends it with that error.
 int clinux_glob(const char *pattern, glob_t *result);
+
+/// Locks an open file for this process alone (flock(2)), until its last descriptor is closed; -EWOULDBLOCK: somebody has.
+static inline int clinux_lock(int descriptor) { return (int)CLINUX_RESULT(flock(descriptor, LOCK_EX | LOCK_NB)); }
 
 static inline int clinux_unlink(const char *path) { return (int)CLINUX_RESULT(unlink(path)); }
 
@@ -305,6 +330,20 @@ int clinux_install_filter(void);
 
 static inline int clinux_set_thread_name(const char *name) {
     return (int)CLINUX_RESULT(prctl(PR_SET_NAME, name, 0, 0, 0));
+}
+
+/// Extended attributes of a path whose last part is not followed if it is a link (llistxattr, lgetxattr).
+long clinux_list_attributes(const char *path, char *names, size_t size);
+long clinux_get_attribute(const char *path, const char *name, void *value, size_t size);
+/// A pipe that other programs do not inherit, as large as the user may have it.
+int clinux_program_pipe(int ends[2]);
+int clinux_sync_file_system(int descriptor);
+/// Opens for reading without following a link and without waiting; the time of access stays where that is allowed.
+int clinux_open_quietly(int folder, const char *name);
+
+/// A pair of connected sockets that carry bytes.
+static inline int clinux_stream_pair(int ends[2]) {
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0 ? -errno : 0;
 }
 
 /// A pair of connected sockets that carry packets (SOCK_SEQPACKET): a message arrives whole, with its descriptors.
