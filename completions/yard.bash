@@ -173,13 +173,13 @@ _yard() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    status|routes|sessions|stats|targets|top|reload|drain|check|upgrade|site|run|blueprint|doctor|help)
+    status|routes|sessions|stats|targets|top|reload|drain|check|upgrade|site|run|blueprint|peer|migrate|migrations|doctor|help)
         # Offer subcommand argument completions
         "_yard_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'status routes sessions stats targets top reload drain check upgrade site run blueprint doctor help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'status routes sessions stats targets top reload drain check upgrade site run blueprint peer migrate migrations doctor help' -- "${cur}"))
         ;;
     esac
 }
@@ -389,13 +389,13 @@ _yard_site() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    add|list|show|start|stop|restart|sleep|wake|logs|journal|remove)
+    add|list|show|start|stop|restart|sleep|wake|logs|journal|remove|export|import)
         # Offer subcommand argument completions
         "_yard_site_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'add list show start stop restart sleep wake logs journal remove' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'add list show start stop restart sleep wake logs journal remove export import' -- "${cur}"))
         ;;
     esac
 }
@@ -665,6 +665,89 @@ _yard_site_remove() {
     esac
 }
 
+_yard_site_export() {
+    repeating_flags=()
+    non_repeating_flags=(--without-key --json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--yardmaster --format --dump)
+    __yard_offer_flags_options 2
+
+    # Offer option value completions
+    case "${prev}" in
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    '--format')
+        return
+        ;;
+    '--dump')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __yard_add_completions -W "$(__yard_custom_complete ---completion site export -- positional@0 "${COMP_CWORD}" "$(__yard_cursor_index_in_current_word)")"
+        return
+        ;;
+    2)
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+}
+
+_yard_site_import() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=(--variable)
+    non_repeating_options=(--domain --image --tls --content --uploads --plugins --database-image --yardmaster)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--domain')
+        return
+        ;;
+    '--image')
+        return
+        ;;
+    '--tls')
+        return
+        ;;
+    '--content')
+        return
+        ;;
+    '--uploads')
+        return
+        ;;
+    '--plugins')
+        return
+        ;;
+    '--database-image')
+        return
+        ;;
+    '--variable')
+        return
+        ;;
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+}
+
 _yard_run() {
     repeating_flags=()
     non_repeating_flags=(--json --version -h --help)
@@ -709,6 +792,237 @@ _yard_blueprint() {
         ;;
     '--yardmaster')
         __yard_add_completions -f
+        return
+        ;;
+    esac
+}
+
+_yard_peer() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __yard_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    invite|accept|list|remove)
+        # Offer subcommand argument completions
+        "_yard_peer_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'invite accept list remove' -- "${cur}"))
+        ;;
+    esac
+}
+
+_yard_peer_invite() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--yardmaster)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+}
+
+_yard_peer_accept() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--name --yardmaster)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--name')
+        return
+        ;;
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+}
+
+_yard_peer_list() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--yardmaster)
+    __yard_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+}
+
+_yard_peer_remove() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--yardmaster)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+}
+
+_yard_migrate() {
+    repeating_flags=()
+    non_repeating_flags=(--dry-run --json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--to --max-pause --yardmaster)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--to')
+        return
+        ;;
+    '--max-pause')
+        return
+        ;;
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __yard_add_completions -W "$(__yard_custom_complete ---completion migrate -- positional@0 "${COMP_CWORD}" "$(__yard_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_yard_migrations() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=()
+    __yard_offer_flags_options 0
+
+    # Offer subcommand / subcommand argument completions
+    local -r subcommand="${unparsed_words[0]}"
+    unset 'unparsed_words[0]'
+    unparsed_words=("${unparsed_words[@]}")
+    case "${subcommand}" in
+    list|resume|revert|finish)
+        # Offer subcommand argument completions
+        "_yard_migrations_${subcommand}"
+        ;;
+    *)
+        # Offer subcommand completions
+        COMPREPLY+=($(compgen -W 'list resume revert finish' -- "${cur}"))
+        ;;
+    esac
+}
+
+_yard_migrations_list() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--yardmaster)
+    __yard_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+}
+
+_yard_migrations_resume() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--yardmaster)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __yard_add_completions -W "$(__yard_custom_complete ---completion migrations resume -- positional@0 "${COMP_CWORD}" "$(__yard_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_yard_migrations_revert() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--yardmaster)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __yard_add_completions -W "$(__yard_custom_complete ---completion migrations revert -- positional@0 "${COMP_CWORD}" "$(__yard_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_yard_migrations_finish() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--yardmaster)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __yard_add_completions -W "$(__yard_custom_complete ---completion migrations finish -- positional@0 "${COMP_CWORD}" "$(__yard_cursor_index_in_current_word)")"
         return
         ;;
     esac

@@ -63,6 +63,9 @@ _yard() {
             'site:Adds, starts, stops and shows sites.'
             'run:Starts the site of a runme, and makes it known first if need be.'
             'blueprint:Prints a runme for an image, from what the image declares of itself.'
+            'peer:Makes peers of other hosters, with whom sites are exchanged.'
+            'migrate:Moves a site with everything to a peer; returns when it is served there.'
+            'migrations:Lists migrations, and tells them what to do.'
             'doctor:Looks for what on this machine will hurt the edge, and says what to type.'
             'help:Show subcommand help information.'
         )
@@ -70,7 +73,7 @@ _yard() {
         ;;
     arg)
         case "${words[1]}" in
-        status|routes|sessions|stats|targets|top|reload|drain|check|upgrade|site|run|blueprint|doctor|help)
+        status|routes|sessions|stats|targets|top|reload|drain|check|upgrade|site|run|blueprint|peer|migrate|migrations|doctor|help)
             "_yard_${words[1]}" && ret=0
             ;;
         esac
@@ -244,12 +247,14 @@ _yard_site() {
             'logs:Shows what a site has written last.'
             'journal:Lists what was wanted of sites, and what became of it.'
             'remove:Stops a site and forgets it. Its folder with all its data stays.'
+            'export:Makes an archive of a site: everything that another hoster needs.'
+            'import:Makes a site'\''s folder of an archive; `yard site add` makes it known then.'
         )
         _describe -V subcommand subcommands && ret=0
         ;;
     arg)
         case "${words[1]}" in
-        add|list|show|start|stop|restart|sleep|wake|logs|journal|remove)
+        add|list|show|start|stop|restart|sleep|wake|logs|journal|remove|export|import)
             "_yard_site_${words[1]}" && ret=0
             ;;
         esac
@@ -417,6 +422,46 @@ _yard_site_remove() {
     return "${ret}"
 }
 
+_yard_site_export() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':domain:{__yard_custom_complete ---completion site export -- positional@0 "${current_word_index}" "$(__yard_cursor_index_in_current_word)"}'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        ':path:_files'
+        '--format[switchyard, or 0.3.]:format:'
+        '--without-key[Leave the certificate and its key out.]'
+        '--dump[For 0.3\: a dump of the database as it is now.]:dump:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_site_import() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':path:_files'
+        '--domain[For 0.3\: the site'\''s domain.]:domain:'
+        '--image[For 0.3\: the image that serves it.]:image:'
+        '--tls[For 0.3\: the port on which the image speaks TLS.]:tls:'
+        '--content[For 0.3\: where a static site'\''s files are mounted.]:content:'
+        '--uploads[For 0.3\: where an application'\''s uploads are mounted.]:uploads:'
+        '--plugins[For 0.3\: where an application'\''s plugins are mounted.]:plugins:'
+        '--database-image[For 0.3\: the database'\''s image.]:database-image:'
+        '*--variable[For 0.3\: NAME=VALUE.]:variable:'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
 _yard_run() {
     local -i ret=1
     local -ar arg_specs=(
@@ -439,6 +484,196 @@ _yard_blueprint() {
         '--tls[The port on which it speaks TLS, if the image does not say so.]:tls:'
         '--audit[Run it, and name what it writes outside of its volumes.]'
         '--seconds[For how long the audit runs it.]:seconds:'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_peer() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+        '(-): :->command'
+        '(-)*:: :->arg'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+    case "${state}" in
+    command)
+        local -ar subcommands=(
+            'invite:Prints a token for another hoster; it is good for one use within a day.'
+            'accept:Accepts an invitation; both are peers then.'
+            'list:Lists the peers, and who this hoster is.'
+            'remove:Forgets a peer: from now on it may do nothing here.'
+        )
+        _describe -V subcommand subcommands && ret=0
+        ;;
+    arg)
+        case "${words[1]}" in
+        invite|accept|list|remove)
+            "_yard_peer_${words[1]}" && ret=0
+            ;;
+        esac
+        ;;
+    esac
+
+    return "${ret}"
+}
+
+_yard_peer_invite() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':name:'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_peer_accept() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':token:'
+        '--name[What the inviter is called here, if not what it calls itself.]:name:'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_peer_list() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_peer_remove() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':name:'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_migrate() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':domain:{__yard_custom_complete ---completion migrate -- positional@0 "${current_word_index}" "$(__yard_cursor_index_in_current_word)"}'
+        '--to[The peer.]:to:'
+        '--dry-run[Print the plan and its promise, and do nothing.]'
+        '--max-pause[The longest that a visitor may wait.]:duration:'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_migrations() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+        '(-): :->command'
+        '(-)*:: :->arg'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+    case "${state}" in
+    command)
+        local -ar subcommands=(
+            'list:Lists them, and what they wait for.'
+            'resume:Tries again at once what has failed.'
+            'revert:Takes everything back; possible until the switch.'
+            'finish:Ends the forwarding: DNS has moved. The old copy is kept for a week.'
+        )
+        _describe -V subcommand subcommands && ret=0
+        ;;
+    arg)
+        case "${words[1]}" in
+        list|resume|revert|finish)
+            "_yard_migrations_${words[1]}" && ret=0
+            ;;
+        esac
+        ;;
+    esac
+
+    return "${ret}"
+}
+
+_yard_migrations_list() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_migrations_resume() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':domain:{__yard_custom_complete ---completion migrations resume -- positional@0 "${current_word_index}" "$(__yard_cursor_index_in_current_word)"}'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_migrations_revert() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':domain:{__yard_custom_complete ---completion migrations revert -- positional@0 "${current_word_index}" "$(__yard_cursor_index_in_current_word)"}'
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_migrations_finish() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':domain:{__yard_custom_complete ---completion migrations finish -- positional@0 "${current_word_index}" "$(__yard_cursor_index_in_current_word)"}'
         '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
         '--json[Print JSON\: one object, or one for each line of a list.]'
         '--version[Show the version.]'

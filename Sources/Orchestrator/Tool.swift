@@ -19,16 +19,16 @@ enum Tool {
         errors.split(separator: "\n").suffix(3).joined(separator: " | ")
     }
 
-    /// Its output. It is ended after some time.
+    /// Its output. It is ended after some time. It has this process's variables, unless it inherits none.
     @discardableResult
     static func run(
         _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:],
-        seconds: Double = 600, explanation: @escaping Explanation = Tool.lastWords
+        inherits: Bool = true, seconds: Double = 600, explanation: @escaping Explanation = Tool.lastWords
     ) async throws(Refusal) -> String {
         let name = arguments[0]
         do {
             return try await withThrowingTaskGroup(of: String?.self) { group in
-                group.addTask { try await output(arguments, folder, environment, explanation) }
+                group.addTask { try await output(arguments, folder, environment, inherits, explanation) }
                 group.addTask {
                     try await Task.sleep(for: .seconds(seconds))
                     return nil
@@ -47,17 +47,17 @@ enum Tool {
     }
 
     private static func output(
-        _ arguments: [String], _ folder: String?, _ environment: [String: String],
+        _ arguments: [String], _ folder: String?, _ environment: [String: String], _ inherits: Bool,
         _ explanation: Explanation
     ) async throws -> String {
         let name = arguments[0]
-        let variables = environment.reduce(into: [Environment.Key: String?]()) {
+        let variables = environment.reduce(into: [Environment.Key: String]()) {
             $0[Environment.Key(stringLiteral: $1.key)] = $1.value
         }
         let result = try await Subprocess.run(
             name.contains("/") ? .path(FilePath(name)) : .name(name),
             arguments: Arguments(Array(arguments.dropFirst())),
-            environment: .inherit.updating(variables),
+            environment: inherits ? .inherit.updating(variables.mapValues { $0 }) : .custom(variables),
             workingDirectory: folder.map { FilePath($0) },
             output: .string(limit: outputBytesMax), error: .string(limit: outputBytesMax))
         guard result.terminationStatus.isSuccess else {

@@ -1,6 +1,8 @@
 import Foundation
 import Linux
 package import Logging
+import Migration
+import Peers
 import Runme
 
 /// The orchestrator: knows all sites, takes what operators and visitors want, and has a ``SiteKeeper`` for
@@ -13,6 +15,12 @@ package actor Yardmaster {
     nonisolated let publisher: RoutesPublisher
     nonisolated let capacity: Capacity
     nonisolated let log: Logger
+    /// Tells other processes that there is one already.
+    private nonisolated let lock: FileLock
+    nonisolated let guidances = GuidanceBoard()
+    /// Carries sites to other hosters and takes theirs; nil: there are no peers.
+    private(set) var migrator: Migrator?
+    private var peerServer: PeerServer?
     /// Makes runmes of images.
     nonisolated var blueprints: BlueprintMaker {
         BlueprintMaker(engine, scratchFolder: configuration.scratchPath)
@@ -20,17 +28,25 @@ package actor Yardmaster {
 
     private(set) var keepers: [String: SiteKeeper] = [:]
     /// Whose a name is.
-    private var domains: [String: String] = [:]
+    private(set) var domains: [String: String] = [:]
+    /// Sites that a visitor is about to wake.
+    var visited: Set<String> = []
     private var manifests: [String: Runme] = [:]
     private var tasks: [String: Task<Void, Never>] = [:]
     /// How long the last comparison of all sites took, and when it was.
-    private(set) var comparison: (seconds: Double, atSeconds: Double)?
+    var comparison: (seconds: Double, atSeconds: Double)?
+    /// What is known of the names of containers that others have labelled.
+    var labelled = LabelledNames()
     private var wakeListener: WakeListener?
+    /// What audits of an earlier process may have left.
+    private var remains = Audit.Remains()
 
     /// Opens what is kept of earlier times. Nothing is done yet.
     package init(_ configuration: YardmasterConfiguration, log: Logger) throws(Refusal) {
         self.configuration = configuration
         self.log = log
+        // Two would take each other's sockets, and undo what the other one does.
+        lock = try Self.lock(configuration.statePath)
         engine = EngineLink(socket: configuration.enginePath)
         edge = EdgeProcess(pidPath: configuration.edgePidPath, controlPath: configuration.edgeControlPath)
         store = try SiteStore(path: configuration.statePath)
@@ -38,10 +54,23 @@ package actor Yardmaster {
         capacity = Capacity(configuration.limits)
     }
 
+    private static func lock(_ statePath: String) throws(Refusal) -> FileLock {
+        let path = statePath + ".lock"
+        do throws(Errno) {
+            return try FileLock(path: path)
+        } catch .wouldBlock {
+            throw Refusal(.conflict, "another yardmaster runs with \(statePath)")
+        } catch {
+            throw Refusal(.unavailable, "\(path) cannot be locked: \(error)")
+        }
+    }
+
     // MARK: Life
 
     /// Takes up all sites where an earlier process has left them, and begins to listen to visitors.
     package func begin() async throws(Refusal) {
+        remains = Audit.remains(scratchFolder: configuration.scratchPath)
+        try await beginWithPeers()
         await capacity.connect(
             makeRoom: { sites, bytes in await self.putIdleToSleep(sites: sites, bytes: bytes) },
             tell: { domain in await self.keepers[domain]?.nudge() })
@@ -59,20 +88,59 @@ package actor Yardmaster {
         let leftOver = await publisher.keys.filter {
             !$0.hasPrefix(LabelledContainers.keyPrefix) && keepers[$0] == nil
         }
-        try await publisher.publish(Dictionary(uniqueKeysWithValues: leftOver.map { ($0, nil) }))
-        await Audit.clear(engine, scratchFolder: configuration.scratchPath)
+        do throws(Refusal) {
+            try await publisher.publish(Dictionary(uniqueKeysWithValues: leftOver.map { ($0, nil) }))
+        } catch {
+            guard error.kind == .conflict else { throw error }
+            log.warning("lines of sites that are gone stay: \(error.text)")
+        }
         wakeListener = try await WakeListener(path: configuration.wakePath) { name in
             Task { await self.visit(name) }
         }
+        await migrator?.begin()
+    }
+
+    /// What migrations have to say is known before the first site is looked at.
+    private func beginWithPeers() async throws(Refusal) {
+        guard let settings = configuration.peers else {
+            // What was given away stays so, even if there are no peers any more.
+            for (site, kept) in try await store.ledgers()
+            where !kept.ledger.mayRun || kept.ledger.edgeRoute != .own {
+                guidances[site] = SiteGuidance(mayRun: false, route: SiteGuidance.Route.none)
+            }
+            return
+        }
+        do throws(PeerError) {
+            let identity = try Identity.loadOrMake(
+                path: configuration.identityPath, name: try PeerName(settings.name))
+            let edgeAddress = settings.forwardTLS.map { EdgeAddress(tls: $0, http: settings.forwardHTTP) }
+            let link = PeerLink(
+                client: try PeerClient(identity), identity: identity, book: PeerStore(store: store),
+                address: try PeerAddress(settings.address), edge: edgeAddress)
+            let migrator = Migrator(configuration, store, guidances, link, self, engine, edge, log: log)
+            self.migrator = migrator
+            peerServer = try await PeerServer(
+                identity, book: link.book,
+                listeningOn: settings.listen.map { ($0.host, Int($0.port)) }, methods: migrator.methods
+            ) { [log] event in log.info("\(event.text)") }
+        } catch {
+            throw Refusal(error)
+        }
+        try await migrator?.read()
     }
 
     /// Watches the engine, the edge and the clock, until the task is cancelled. Sites go on.
     package func run() async {
         await withTaskGroup(of: Void.self) { group in
+            group.addTask { [remains] in await Audit.clear(remains, self.engine) }
+            // An earlier process may have written routes and told nobody.
+            group.addTask { await self.edge.waitForReload() }
             group.addTask { await self.watchEngine() }
             group.addTask { await self.watchVisitors() }
             group.addTask { await self.compareNowAndThen() }
+            if let peerServer { group.addTask { await peerServer.run() } }
         }
+        await migrator?.end()
         for task in tasks.values { task.cancel() }
         await wakeListener?.close()
         await engine.shutDown()
@@ -84,9 +152,9 @@ package actor Yardmaster {
         }
         let surroundings = SiteSurroundings(
             store: store, publisher: publisher, edge: edge, capacity: capacity,
-            wakeSocket: configuration.wakePath,
-            makeRunner: { [configuration, engine] record, runme in
-                makeRunner(record, runme, configuration, engine, ended: nudge)
+            wakeSocket: configuration.wakePath, guidances: guidances,
+            makeRunner: { [configuration, engine, store] record, runme in
+                makeRunner(record, runme, configuration, engine, store.identity, ended: nudge)
             }, log: log)
         let keeper = SiteKeeper(record, runme, operations, surroundings)
         keepers[record.domain] = keeper
@@ -126,9 +194,12 @@ package actor Yardmaster {
         let names = [runme.domain] + runme.aliases
         try await checkNames(names)
         try checkPorts(of: runme)
+        if let objection = await migrator?.objectionToAdding(runme.domain) {
+            throw Refusal(.conflict, objection)
+        }
         let (record, operation) = try await store.add(
             domain: runme.domain, names: names, folder: folder.path, runme: text, wish: wish,
-            networkCount: configuration.pool.networkCount)
+            networkCount: configuration.pool.networkCount, obstacle: try await obstacle(to: runme))
         install(record, runme, [operation])
         do throws(Refusal) {
             try await waitForEnd(of: operation)
@@ -138,7 +209,16 @@ package actor Yardmaster {
             try await store.forget(record.domain)
             throw error
         }
-        return Outcome(domain: runme.domain, warnings: warnings)
+        return Outcome(domain: runme.domain, warnings: warnings + (await edgeWarnings))
+    }
+
+    /// Which network of the engine has addresses of the one with a number.
+    private func obstacle(to runme: Runme) async throws(Refusal) -> @Sendable (Int) -> String? {
+        guard case .docker = runme.start else { return { _ in nil } }
+        let (pool, own) = (configuration.pool, "switchyard-\(runme.domain)")
+        let networks = try await engine.use { (engine) throws(EngineError) in try await engine.networks() }
+            .filter { $0.name != own }
+        return { index in networks.first { $0.overlaps(pool[index]) }?.name }
     }
 
     /// What an operator may want of a site that is there.
@@ -149,6 +229,9 @@ package actor Yardmaster {
         _ verb: Verb, _ domain: String, _ progress: Progress
     ) async throws(Refusal) -> Outcome {
         let keeper = try keeper(domain)
+        if let objection = await migrator?.objection(to: verb, keeper.domain) {
+            throw Refusal(.conflict, objection)
+        }
         let record = await keeper.record
         var runme = await keeper.runme
         var outcome = Outcome(domain: domain)
@@ -165,7 +248,7 @@ package actor Yardmaster {
                 runme = new
                 outcome.warnings = warnings
             }
-            try await makeRunner(record, runme, configuration, engine) {}.check(progress)
+            try await makeRunner(record, runme, configuration, engine, store.identity) {}.check(progress)
         }
         if verb == .remove, case .docker = runme.start {
             // Without the engine what it holds would be left.
@@ -176,6 +259,7 @@ package actor Yardmaster {
         name(domain, runme)
         await keeper.take(next, runme, operation, progress)
         try await waitForEnd(of: operation)
+        outcome.warnings += await edgeWarnings
         return outcome
     }
 
@@ -185,7 +269,8 @@ package actor Yardmaster {
 
     private func absolute(_ path: String) throws(Refusal) -> String {
         let whole = path.hasPrefix("/") ? path : "\(configuration.sitesPath)/\(path)"
-        let standard = URL(fileURLWithPath: whole).standardizedFileURL.path
+        // A link is resolved once and for all: whoever can change it must not choose another folder later.
+        let standard = (try? realPath(whole)) ?? URL(fileURLWithPath: whole).standardizedFileURL.path
         // Routes and the engine's mounts have these as separators.
         guard !standard.contains(where: { $0.isWhitespace || $0 == ":" || $0 == "," }) else {
             throw Refusal(.invalid, "the path \(standard) has a blank, a colon or a comma")
@@ -193,12 +278,31 @@ package actor Yardmaster {
         return standard
     }
 
+    /// What is published and the edge does not know.
+    private var edgeWarnings: [String] {
+        get async {
+            // One that was started since has read it.
+            guard let reason = await publisher.untold, (try? await edge.reloads()) == nil else { return [] }
+            return ["the edge was not told: \(reason)"]
+        }
+    }
+
     /// The edge refuses a name that stands in two files, and all changes with it.
     private func checkNames(_ names: [String]) async throws(Refusal) {
-        for name in names {
-            // An edge that does not run cannot be asked; what it finds is in its log then.
-            let other = try? await edge.otherRoute(for: name, than: configuration.routesPath)
-            if let place = other ?? nil { throw Refusal(.conflict, "\(name) has a route already: \(place)") }
+        do throws(Refusal) {
+            for name in names {
+                let other = try await edge.otherRoute(for: name, than: configuration.routesPath)
+                if let other { throw Refusal(.conflict, "\(name) has a route already: \(other)") }
+            }
+        } catch {
+            if error.kind == .conflict { throw error }
+            // It could not start with such a name.
+            let places = await publisher.otherPlaces(of: Set(names))
+            guard let (name, place) = places.min(by: { $0.key < $1.key }) else { return }
+            throw Refusal(
+                .conflict,
+                "\(name) has a route already: \(place) (the edge does not answer, so all files beside "
+                    + "\(configuration.routesPath) count)")
         }
     }
 
@@ -220,161 +324,57 @@ package actor Yardmaster {
         }
         return keeper
     }
+}
 
-    // MARK: What visitors want
+extension Yardmaster {
+    /// Somebody who is no peer any more.
+    func disconnect(_ peer: Peer) { peerServer?.disconnect(peer.fingerprint) }
+}
 
-    /// Somebody waits for a name. Unknown ones and sites that run are none of our business.
-    func visit(_ name: String) async {
-        guard let domain = domains[name], let keeper = keepers[domain], await keeper.mayBeWoken else {
+// MARK: - What migrations need
+
+extension Yardmaster: MigratedSites {
+    func isKnown(_ domain: String) -> Bool { keepers[domain] != nil }
+    func names() -> [String: String] { domains }
+    func keeper(of domain: String) -> SiteKeeper? { keepers[domain] }
+
+    func take(_ domain: String, folder: String) async throws(Refusal) {
+        let (runme, text, _) = try SiteFolder(path: folder).manifest()
+        let names = [runme.domain] + runme.aliases
+        if let keeper = keepers[domain] {
+            let record = await keeper.record
+            // It has been given away and comes back, or an earlier attempt has come so far.
+            if record.wish == .awake, record.runme == text, record.folder == folder, guidances[domain].mayRun,
+                await keeper.isFresh
+            {
+                return
+            }
+            let (next, operation) = try await store.change(
+                domain, to: .awake, verb: Operation.arrivalVerb, runme: (text, names), isRenewed: true,
+                folder: folder)
+            name(domain, runme)
+            await keeper.take(next, runme, operation, .none)
             return
         }
-        let runme = await keeper.runme
-        do throws(Refusal) {
-            let (record, operation) = try await store.change(domain, to: .awake, verb: Operation.visitorVerb)
-            await keeper.take(record, runme, operation, .none)
-        } catch {
-            log.warning("\(domain): a visitor cannot be let in: \(error.text)")
-        }
+        try checkPorts(of: runme)
+        let (record, operation) = try await store.add(
+            domain: domain, names: names, folder: folder, runme: text, wish: .awake,
+            networkCount: configuration.pool.networkCount, obstacle: try await obstacle(to: runme))
+        install(record, runme, [operation])
     }
 
-    /// Asks the edge each second who is there, and puts to sleep whose time is over.
-    private func watchVisitors() async {
-        var wasAway = false
-        while !Task.isCancelled {
-            try? await Task.sleep(for: .seconds(1))
-            var awake: [SiteKeeper] = []
-            for keeper in keepers.values where await keeper.state == .awake { awake.append(keeper) }
-            guard !awake.isEmpty else { continue }
-            do throws(Refusal) {
-                let traffic = try await edge.traffic()
-                wasAway = false
-                for keeper in awake {
-                    await keeper.note(traffic[keeper.runner.tlsAddress.description])
-                    await putToSleepIfIdle(keeper)
-                }
-            } catch {
-                if !wasAway { log.warning("nobody is put to sleep: \(error.text)") }
-                wasAway = true
-            }
-        }
-    }
-
-    private func putToSleepIfIdle(_ keeper: SiteKeeper) async {
-        guard let limit = await keeper.runme.sleepAfterMilliseconds, let idle = await keeper.idleSeconds,
-            idle * 1000 >= Double(limit)
-        else { return }
-        await putToSleep(keeper)
-    }
-
-    private func putToSleep(_ keeper: SiteKeeper) async {
-        let runme = await keeper.runme
-        do throws(Refusal) {
-            let (record, operation) = try await store.change(
-                keeper.domain, to: .asleep, verb: Operation.idleVerb)
-            await keeper.take(record, runme, operation, .none)
-        } catch {
-            log.warning("\(keeper.domain): it cannot be put to sleep: \(error.text)")
-        }
-    }
-
-    /// Puts the longest idle to sleep until so much is free; whether any is on its way.
-    private func putIdleToSleep(sites: Int, bytes: UInt64) async -> Bool {
-        var idle: [(keeper: SiteKeeper, seconds: Double, bytes: UInt64)] = []
-        var leaving = 0
-        for keeper in keepers.values {
-            if await keeper.record.wish == .asleep, await keeper.state != .asleep { leaving += 1 }
-            guard await keeper.runme.sleepAfterMilliseconds != nil, let seconds = await keeper.idleSeconds
-            else { continue }
-            idle.append((keeper, seconds, await keeper.runner.memoryBytes))
-        }
-        // Those that are leaving already will make room.
-        if leaving > 0 { return true }
-        var (sites, bytes) = (sites, bytes)
-        var chosen = 0
-        for (keeper, _, memory) in idle.sorted(by: { $0.seconds > $1.seconds }) where sites > 0 || bytes > 0 {
-            await putToSleep(keeper)
-            chosen += 1
-            sites -= 1
-            bytes = bytes > memory ? bytes - memory : 0
-        }
-        return chosen > 0
-    }
-
-    // MARK: Comparing
-
-    /// Hears from the engine what happens to containers. Whenever the stream begins anew, things may have
-    /// happened that nobody told.
-    private func watchEngine() async {
-        var wasAway = false
-        while !Task.isCancelled {
-            do {
-                let events = try await engine.use { (engine) throws(EngineError) in try engine.events() }
-                await compare()
-                if wasAway { log.info("the container engine answers again") }
-                wasAway = false
-                for try await event in events { await note(event) }
-            } catch {
-                let text = (error as? Refusal)?.text ?? (error as? EngineError)?.text ?? "\(error)"
-                if !wasAway { log.warning("\(text)") }
-                wasAway = true
-            }
-            for keeper in keepers.values { await keeper.noteEngineGone() }
-            try? await Task.sleep(for: .milliseconds(500))
-        }
-    }
-
-    private func note(_ event: EngineEvent) async {
-        if let domain = event.attributes[DockerSite.Label.site] {
-            // What we have ended ourselves is seen by the step that did it.
-            if event.action == "die" || event.action == "destroy" || event.action == "start" {
-                keepers[domain]?.nudge()
-            }
-        } else if event.attributes[LabelledContainers.namesLabel] != nil {
-            await publishLabelled()
-        }
-    }
-
-    private func compareNowAndThen() async {
-        while !Task.isCancelled {
-            try? await Task.sleep(for: .milliseconds(Int64(configuration.compareMilliseconds)))
-            await compare()
-        }
-    }
-
-    /// Looks at all containers with one question, and wakes the keepers of those that are not as they were.
-    package func compare() async {
-        let begin = monotonicSeconds()
-        do throws(Refusal) {
-            let all = try await engine.use { (engine) throws(EngineError) in
-                try await engine.containers(labelled: DockerSite.Label.site)
-            }
-            let bySite = Dictionary(grouping: all) { $0.labels[DockerSite.Label.site] ?? "" }
-            for (domain, keeper) in keepers { await keeper.compare(bySite[domain] ?? []) }
-            await publishLabelled()
-        } catch {
-            log.debug("no comparison: \(error.text)")
-            // Programs and machines need no engine.
-            for keeper in keepers.values { await keeper.compare(nil) }
-        }
-        let now = monotonicSeconds()
-        comparison = (now - begin, now)
-    }
-
-    /// Routes for containers that others have started and labelled.
-    private func publishLabelled() async {
-        do throws(Refusal) {
-            let containers = try await engine.use { (engine) throws(EngineError) in
-                try await engine.containers(labelled: LabelledContainers.namesLabel)
-            }
-            let found = LabelledContainers(containers, taken: Set(domains.keys))
-            for warning in found.warnings { log.warning("\(warning)") }
-            let before = await publisher.keys.filter { $0.hasPrefix(LabelledContainers.keyPrefix) }
-            var changes: [String: String?] = found.lines.mapValues { $0 }
-            for key in before where found.lines[key] == nil { changes.updateValue(nil, forKey: key) }
-            try await publisher.publish(changes)
-        } catch {
-            log.warning("routes of labelled containers: \(error.text)")
-        }
+    func drop(_ domain: String) async throws(Refusal) {
+        guard let keeper = keepers[domain] else { return }
+        try await publisher.publish(domain, nil)
+        let task = tasks[domain]
+        task?.cancel()
+        // A step that is under way might start something behind what follows.
+        await task?.value
+        await keeper.abandon()
+        try await keeper.runner.clear()
+        await capacity.release(domain)
+        try await store.forget(domain)
+        uninstall(domain)
     }
 }
 
@@ -393,11 +393,11 @@ extension Yardmaster.Verb {
 /// The way in which a runme wants its site to run.
 func makeRunner(
     _ record: SiteRecord, _ runme: Runme, _ configuration: YardmasterConfiguration, _ engine: EngineLink,
-    ended: @escaping @Sendable () -> Void
+    _ identity: String, ended: @escaping @Sendable () -> Void
 ) -> any SiteRunner {
     switch runme.start {
     case .docker(let docker):
-        DockerSite(record, runme, docker, configuration.pool[record.network], engine)
+        DockerSite(record, runme, docker, configuration.pool[record.network], engine, identity)
     case .vagrant(let vagrant): VagrantSite(record, runme, vagrant)
     case .command(let command):
         CommandSite(record, runme, command, logFolder: configuration.logPath, ended: ended)

@@ -30,8 +30,15 @@ package struct YardmasterConfiguration: Equatable, Sendable {
     /// From comparison to comparison of what is wanted and what is there.
     package var compareMilliseconds: UInt32 = 30_000
 
+    /// Other hosters; nil: there are none.
+    package var peers: PeerSettings?
+    /// The most that copies may take of the link beside a site that runs; nil: all.
+    package var bandwidthBytesPerSecond: Int?
+
     package init() {}
 
+    /// The key by which peers know this hoster.
+    package var identityPath: String { stateFolder + "/identity.pem" }
     private var stateFolder: String {
         String(statePath.prefix(upTo: statePath.lastIndex(of: "/") ?? statePath.startIndex))
     }
@@ -110,7 +117,67 @@ package struct YardmasterConfiguration: Equatable, Sendable {
         {
             compareMilliseconds = value
         }
+        if let node = fields.take("peers"), var peers = reader.fields(node, of: "peers") {
+            readPeers(&peers, &reader)
+            reader.finish(peers)
+        }
         reader.finish(fields)
+    }
+
+    private mutating func readPeers(_ fields: inout Fields, _ reader: inout ManifestReader) {
+        let name = fields.require("name", &reader).flatMap { reader.text($0, of: "name") }
+        let listen = fields.require("listen", &reader).map { node in
+            reader.texts(node, of: "listen").compactMap { item -> HostPort? in
+                if let address = HostPort(item.text) { return address }
+                reader.error(item.mark, "`\(item.text)` is not an IP address with a port")
+                return nil
+            }
+        }
+        let address = fields.require("address", &reader).flatMap { reader.text($0, of: "address") }
+        var forwards: [String?] = []
+        for key in ["forward", "forward_http"] {
+            guard let node = fields.take(key), let text = reader.text(node, of: key) else {
+                forwards.append(nil)
+                continue
+            }
+            if HostPort(text) == nil { reader.error(node.place, "\(key) is an IP address with a port") }
+            forwards.append(text)
+        }
+        if let node = fields.take("bandwidth"),
+            let bytes = reader.quantity(
+                node, of: "bandwidth",
+                { (text) throws(Quantity.Fault) in try Quantity.bytes(text, in: 1 << 10...1 << 40) })
+        {
+            bandwidthBytesPerSecond = Int(bytes)
+        }
+        guard let name, let listen, let address else { return }
+        var settings = PeerSettings(name: name, listen: listen, address: address)
+        (settings.forwardTLS, settings.forwardHTTP) = (forwards[0], forwards[1])
+        readTerms(of: &settings, &fields, &reader)
+        peers = settings
+    }
+
+    /// What is taken of peers.
+    private func readTerms(
+        of settings: inout PeerSettings, _ fields: inout Fields, _ reader: inout ManifestReader
+    ) {
+        if let node = fields.take("site_size"),
+            let bytes = reader.quantity(
+                node, of: "site_size",
+                { (text) throws(Quantity.Fault) in try Quantity.bytes(text, in: 1 << 20...1 << 50) })
+        {
+            settings.siteBytesMax = bytes
+        }
+        if let node = fields.take("site_memory"),
+            let bytes = reader.quantity(
+                node, of: "site_memory",
+                { (text) throws(Quantity.Fault) in try Quantity.bytes(text, in: 1 << 20...1 << 50) })
+        {
+            settings.siteMemoryBytesMax = bytes
+        }
+        if let node = fields.take("products") {
+            settings.products = Set(reader.texts(node, of: "products").map(\.text))
+        }
     }
 
     private mutating func readLimits(_ fields: inout Fields, _ reader: inout ManifestReader) {

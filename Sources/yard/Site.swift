@@ -13,7 +13,7 @@ struct Site: ParsableCommand {
         subcommands: [
             Add.self, List.self, Show.self, Start.self, Stop.self, Restart.self, Sleep.self, Wake.self,
             Logs.self,
-            Journal.self, Remove.self,
+            Journal.self, Remove.self, Export.self, Import.self,
         ])
 
     struct Add: ParsableCommand {
@@ -129,6 +129,10 @@ struct Site: ParsableCommand {
         @Option(name: [.customShort("n"), .long], help: "How many entries.") var lines = 20
         @OptionGroup var socket: YardmasterOptions
         @OptionGroup var output: OutputOptions
+
+        func validate() throws {
+            guard (1...1000).contains(lines) else { throw ValidationError("--lines is 1 to 1000") }
+        }
 
         func run() throws {
             let query = "?limit=\(lines)" + (domain.map { "&domain=\(URIText.escaped($0))" } ?? "")

@@ -18,7 +18,8 @@ import YardKit
         subcommands: [
             Status.self, Routes.self, Sessions.self, Stats.self, Targets.self, Top.self, Reload.self,
             Drain.self,
-            Check.self, Upgrade.self, Site.self, Run.self, BlueprintVerb.self, DoctorVerb.self,
+            Check.self, Upgrade.self, Site.self, Run.self, BlueprintVerb.self, PeerVerb.self, Migrate.self,
+            Migrations.self, DoctorVerb.self,
         ])
 
     static func main() {

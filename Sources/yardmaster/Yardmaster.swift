@@ -30,8 +30,14 @@ import UnixSignals
     var isCheck = false
     @Option(name: .customLong("log-level"), help: "debug, info, warning or error.")
     var logLevel = "info"
+    /// rsync connects by this: between its two pipes and descriptor 3, which leads to the other hoster.
+    @Flag(help: .hidden) var relay = false
 
     func run() async throws {
+        if relay {
+            ignoreBrokenPipeSignal()
+            return try Linux.relay(input: 0, output: 1, socket: 3)
+        }
         guard let level = Logger.Level(rawValue: logLevel) else {
             throw ValidationError("there is no log level '\(logLevel)'")
         }
@@ -45,11 +51,16 @@ import UnixSignals
             try configuration.makeFolders()
             let yardmaster = try Yardmaster(configuration, log: log)
             try await yardmaster.begin()
-            log.info("yardmaster \(YardmasterVersion.text) serves on \(configuration.interfacePath)")
-            let group = ServiceGroup(
-                services: [Interface(yardmaster), Watching(yardmaster: yardmaster)],
+            let interface = Interface(yardmaster) { [log] in
+                log.info("yardmaster \(YardmasterVersion.text) serves on \(configuration.interfacePath)")
+                ServiceManager().tell(.ready)
+            }
+            var services = ServiceGroupConfiguration(
+                services: [interface, Watching(yardmaster: yardmaster)],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: log)
-            try await runGroup(group)
+            // Whoever waits for slow work is told so; the next process goes on with it.
+            services.maximumGracefulShutdownDuration = .seconds(5)
+            try await runGroup(ServiceGroup(configuration: services))
         } catch {
             log.error("\(error.text)")
             throw ExitCode(1)
@@ -58,8 +69,9 @@ import UnixSignals
 
     private func runGroup(_ group: ServiceGroup) async throws(Refusal) {
         do {
-            ServiceManager().tell(.ready)
             try await group.run()
+        } catch is CancellationError {
+            // Somebody was still being answered when the time for that was over.
         } catch {
             throw Refusal(.failed, "\(error)")
         }
@@ -109,6 +121,20 @@ private struct StandardErrorLog: LogHandler {
 
     func log(event: LogEvent) {
         // There is nobody to tell when this fails.
-        try? writeAll(2, Array("\(event.level.rawValue): \(event.message)\n".utf8))
+        try? writeAll(2, Array("\(event.level.rawValue): \(Self.oneLine("\(event.message)"))\n".utf8))
+    }
+
+    /// Others' words, such as a container's, are in it: none of them begins a line of its own, or moves a
+    /// cursor.
+    private static func oneLine(_ text: String) -> String {
+        text.unicodeScalars.reduce(into: "") { line, scalar in
+            switch scalar {
+            case "\n": line += "\\n"
+            case "\t": line += "\\t"
+            case _ where scalar.properties.generalCategory == .control, "\u{2028}", "\u{2029}":
+                line += "\\u{\(String(scalar.value, radix: 16))}"
+            default: line.unicodeScalars.append(scalar)
+            }
+        }
     }
 }

@@ -67,6 +67,33 @@ struct SiteStoreTests {
         #expect(try await store.operations(of: nil, limit: 10).count == 2)
     }
 
+    /// Networks that the engine has otherwise are passed over, and named when there is no other.
+    @Test func aNetworkThatIsInTheWayIsPassedOver() async throws {
+        let (record, _) = try await store.add(
+            domain: "a.example", names: ["a.example"], folder: "/a", runme: "", wish: .stopped,
+            networkCount: 3
+        ) { $0 < 2 ? "bridge" : nil }
+        #expect(record.network == 2)
+        let refused = await refusal { () throws(Refusal) in
+            _ = try await store.add(
+                domain: "b.example", names: ["b.example"], folder: "/b", runme: "", wish: .stopped,
+                networkCount: 3
+            ) { $0 < 2 ? "bridge" : nil }
+        }
+        #expect(
+            refused?.text
+                == "there is no free network for another site: all 3 are taken, some by the engine's network "
+                + "bridge")
+    }
+
+    /// It is the state's own, and stays.
+    @Test func eachStateHasAnIdentity() throws {
+        let again = try SiteStore(path: folder.path("state.sqlite"))
+        let other = try SiteStore(path: folder.path("other.sqlite"))
+        #expect(store.identity == again.identity && store.identity != other.identity)
+        #expect(store.identity.count == 36)
+    }
+
     @Test func aNetworkIsFreeAgainWhenItsSiteIsForgotten() async throws {
         _ = try await add("a.example")
         _ = try await add("b.example")

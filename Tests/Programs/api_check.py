@@ -106,7 +106,7 @@ def main():
     ask("GET", add, 200)
     for bad in (b"", b"[]", b"{}", b'{"folder":7}', b'{"folder":"x","wish":"removed"}', b"x" * 100000):
         ask("POST", add, 400, content=bad)
-    ask("POST", add, 400, content=b'{"folder":"/nonexistent"}')
+    ask("POST", add, 404, content=b'{"folder":"/nonexistent"}')
     domain = ask("POST", add, 200, content=new)["domain"]
     ask("POST", add, 409, content=new)
     ask("GET", site, 200, domain=domain)
@@ -125,7 +125,22 @@ def main():
         ask("POST", "/v1/blueprints", 400, content=bad)
     ask("GET", "/v1/operations", 200, query=f"?domain={domain}&limit=3")
     ask("GET", "/v1/operations", 400, query="?limit=x")
+    archive = json.dumps({"path": folder + ".archive"}).encode()
+    ask("POST", site + "/stop", 200, domain=domain)
+    ask("POST", site + "/export", 200, domain=domain, content=archive)
+    ask("POST", site + "/export", 400, domain=domain, content=b'{"path":"relative"}')
     ask("DELETE", site, 200, domain=domain)
+    ask("POST", "/v1/imports", 409, content=archive)
+    ask("POST", "/v1/imports", 404, content=b'{"path":"/nonexistent"}')
+    # Without peers in the configuration.
+    ask("GET", "/v1/peers", 409)
+    ask("POST", "/v1/peers", 409, content=b'{"token":"x"}')
+    ask("POST", "/v1/peers/invitations", 409, content=b'{"name":"x"}')
+    ask("DELETE", "/v1/peers/{name}", 409, name="x")
+    ask("GET", "/v1/migrations", 409)
+    ask("POST", "/v1/migrations", 409, content=b'{"site":"x","to":"y"}')
+    for wish in ("resume", "revert", "finish"):
+        ask("POST", "/v1/migrations/{domain}/" + wish, 409, domain="x")
     for verb in ("", "/start", "/stop", "/restart", "/sleep", "/wake", "/logs"):
         method = "GET" if verb in ("", "/logs") else "POST"
         ask(method, site + verb, 404, domain="none.example")

@@ -22,6 +22,8 @@ package struct Audit: Sendable {
     /// By this label what a process has left that was killed in between is found; its value is the folder of
     /// whoever made it.
     static let label = "switchyard.audit"
+    private static let namePrefix = "switchyard-audit-"
+    private static let folderPrefix = "audit-"
     private static let temporaryPlaces = ["/tmp", "/run", "/var/run", "/var/tmp"]
     /// What the engine itself puts into a container.
     private static let enginePlaces = [
@@ -74,12 +76,12 @@ package struct Audit: Sendable {
         _ engine: EngineLink, seconds: Int, scratchFolder: String, _ progress: Progress
     ) async throws(Refusal) -> (findings: [Finding], warning: String?) {
         let identifier = UUID().uuidString.lowercased()
-        let folder = "\(scratchFolder)/audit-\(identifier)"
+        let folder = "\(scratchFolder)/\(Self.folderPrefix)\(identifier)"
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try await makeCertificate(in: folder)
         let specification = specification(folder, scratchFolder)
         return try await engine.use { (engine) throws(EngineError) in
-            let container = try await engine.createContainer("switchyard-audit-\(identifier)", specification)
+            let container = try await engine.createContainer(Self.namePrefix + identifier, specification)
             do throws(EngineError) {
                 let result = try await watch(container, engine, seconds, progress)
                 try await engine.removeContainer(container)
@@ -150,16 +152,35 @@ package struct Audit: Sendable {
         else { throw Refusal(.unavailable, "\(folder)/site.pem cannot be written") }
     }
 
-    /// Removes what a process has left that was killed in between.
-    static func clear(_ engine: EngineLink, scratchFolder: String) async {
+    /// What a process that was killed in between may have left.
+    struct Remains {
+        fileprivate var scratchFolder = ""
+        /// Names of folders in it.
+        fileprivate var folders: [String] = []
+    }
+
+    /// Looks what there is, before there is anything of this process.
+    static func remains(scratchFolder: String) -> Remains {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: scratchFolder)) ?? []
+        return Remains(scratchFolder: scratchFolder, folders: names.filter { $0.hasPrefix(folderPrefix) })
+    }
+
+    /// Removes it. What an audit of this process has made meanwhile has a folder that was not there before.
+    static func clear(_ remains: Remains, _ engine: EngineLink) async {
+        @Sendable func isNew(_ container: ContainerSummary) -> Bool {
+            let folder = folderPrefix + container.name.dropFirst(namePrefix.count)
+            return !remains.folders.contains(folder)
+                && FileManager.default.fileExists(atPath: "\(remains.scratchFolder)/\(folder)")
+        }
         try? await engine.use { (engine) throws(EngineError) in
-            for container in try await engine.containers(labelled: label, scratchFolder) {
+            // An image may have such a label itself, and its containers are somebody's.
+            for container in try await engine.containers(labelled: label, remains.scratchFolder)
+            where container.name.hasPrefix(namePrefix) && !isNew(container) {
                 try await engine.removeContainer(container.identifier)
             }
         }
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: scratchFolder)) ?? []
-        for name in names where name.hasPrefix("audit-") {
-            try? FileManager.default.removeItem(atPath: "\(scratchFolder)/\(name)")
+        for folder in remains.folders {
+            try? FileManager.default.removeItem(atPath: "\(remains.scratchFolder)/\(folder)")
         }
     }
 }

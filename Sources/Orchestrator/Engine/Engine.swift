@@ -26,7 +26,7 @@ package struct Engine: Sendable {
         }
         let transport = EngineTransport(socket: socket)
         do throws(EngineError) {
-            let body = try await transport.call(.GET, "/version").decoded(VersionBody.self)
+            let body = try await transport.call(.GET, "/version", seconds: 5).decoded(VersionBody.self)
             guard let offered = InterfaceVersion(body.apiVersion), offered >= Self.interfaceMin else {
                 throw .unclear(
                     "it speaks version \(body.apiVersion), and at least \(Self.interfaceMin) is needed")
@@ -114,8 +114,15 @@ package struct Engine: Sendable {
         let execution = try await transport.call(
             .POST, "/containers/\(name.escaped)/exec", body: ExecutionBody(cmd: arguments)
         ).decoded(IdentifierBody.self).id
-        let output = try await transport.call(
-            .POST, "/exec/\(execution.escaped)/start", body: ExecutionStartBody(), seconds: seconds)
+        let output: EngineTransport.Answer
+        do throws(EngineError) {
+            output = try await transport.call(
+                .POST, "/exec/\(execution.escaped)/start", body: ExecutionStartBody(), seconds: seconds)
+        } catch {
+            // The program is late, and not the engine.
+            guard error.isLate else { throw error }
+            throw .unclear("`\(arguments[0])` did not end within \(seconds) s")
+        }
         let state = try await transport.call(.GET, "/exec/\(execution.escaped)/json")
             .decoded(ExecutionStateBody.self)
         guard let exitCode = state.exitCode else { throw .unclear("how `\(arguments[0])` has ended") }
@@ -243,6 +250,11 @@ package struct Engine: Sendable {
         let filters = try Self.json(["label": [value.map { "\(label)=\($0)" } ?? label]])
         return try await transport.call(.GET, "/networks", ["filters": filters]).decoded([NameBody].self)
             .map(\.name)
+    }
+
+    /// All networks, with their addresses.
+    package func networks() async throws(EngineError) -> [EngineNetwork] {
+        try await transport.call(.GET, "/networks").decoded([NetworkSummaryBody].self).map(\.network)
     }
 
     /// Removes a network that no container is in; one that is not there is no error.

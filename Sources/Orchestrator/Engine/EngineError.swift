@@ -2,6 +2,8 @@
 package enum EngineError: Error, Equatable {
     /// Nobody answers on its socket.
     case unreachable(socket: String, reason: String)
+    /// It was asked, and did not answer in time.
+    case late(seconds: Int64)
     /// It refuses, with its own message.
     case refused(status: Int, message: String)
     /// What it says makes no sense, or it stopped in between.
@@ -15,6 +17,7 @@ package enum EngineError: Error, Equatable {
     package var text: String {
         switch self {
         case .unreachable(let socket, let reason): "no container engine answers on \(socket): \(reason)"
+        case .late(let seconds): "the container engine did not answer within \(seconds) s"
         case .refused(_, let message): "the container engine says: \(message)"
         case .unclear(let what): "the container engine's answer is not to be understood: \(what)"
         case .unreadable(let path, let reason): "\(path) cannot be read: \(reason)"
@@ -22,9 +25,17 @@ package enum EngineError: Error, Equatable {
         }
     }
 
-    /// Whether nobody was there to ask.
+    /// Whether nobody was there to ask, or answered.
     package var isUnreachable: Bool {
-        if case .unreachable = self { true } else { false }
+        switch self {
+        case .unreachable, .late: true
+        case .refused, .unclear, .unreadable, .unwritable: false
+        }
+    }
+
+    /// Whether it did not answer in time.
+    package var isLate: Bool {
+        if case .late = self { true } else { false }
     }
 
     /// Whether what was asked about is not there.

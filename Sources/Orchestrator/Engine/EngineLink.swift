@@ -36,7 +36,9 @@ package actor EngineLink {
             do throws(EngineError) {
                 return try await body(engine)
             } catch {
-                if error.isUnreachable { await drop(engine) }
+                // What others have asked one that is late may still be answered; and who does not want an
+                // answer any more has learned nothing of it.
+                if error.isUnreachable, !error.isLate, !Task.isCancelled { await drop(engine) }
                 throw error
             }
         } catch {

@@ -53,6 +53,17 @@ package struct ContainerSummary: Equatable, Sendable {
     package var isRunning: Bool
     /// IPv4 addresses, by the network's name; a container that does not run has none.
     package var addresses: [String: String]
+
+    package init(
+        identifier: String, name: String, labels: [String: String], isRunning: Bool,
+        addresses: [String: String]
+    ) {
+        self.identifier = identifier
+        self.name = name
+        self.labels = labels
+        self.isRunning = isRunning
+        self.addresses = addresses
+    }
 }
 
 /// A path that a container has changed in its own file system.
@@ -125,6 +136,9 @@ struct CreateBody: Encodable {
     struct HostSettings: Encodable {
         var mounts: [Mount]
         var memory: UInt64?
+        /// Memory and swap together: no swap beside what it may have. Without it the engine allows as much
+        /// again.
+        var memorySwap: UInt64?
         var networkMode: String?
         /// The desired state is ours to keep.
         var restartPolicy = ["Name": "no"]
@@ -158,7 +172,8 @@ struct CreateBody: Encodable {
             mounts: specification.mounts.map {
                 Mount(source: $0.source, target: $0.target, readOnly: $0.isReadOnly)
             },
-            memory: specification.memoryBytes, networkMode: specification.network)
+            memory: specification.memoryBytes, memorySwap: specification.memoryBytes,
+            networkMode: specification.network)
         // One that has no network has no addresses, and Podman refuses even an empty list of them.
         let network = specification.network.flatMap { $0 == "none" ? nil : $0 }
         networkingConfig = network.map { network in
@@ -235,6 +250,19 @@ struct IdentifierBody: Decodable {
 
 struct NameBody: Decodable {
     var name: String
+}
+
+/// Of `GET /networks`.
+struct NetworkSummaryBody: Decodable {
+    struct Pool: Decodable { var subnet: String? }
+    struct Addresses: Decodable { var config: [Pool]? }
+    var name: String
+    var ipam: Addresses?
+
+    /// What we make of it.
+    var network: EngineNetwork {
+        EngineNetwork(name: name, subnets: (ipam?.config ?? []).compactMap(\.subnet))
+    }
 }
 
 struct MessageBody: Decodable {

@@ -8,6 +8,8 @@ import NIOHTTP1
 struct EngineTransport: Sendable {
     /// A longer answer is not read.
     private static let answerBytesMax = 16 << 20
+    /// For an image, either way.
+    private static let fileSecondsMax: Int64 = 3600
 
     private let client: HTTPClient
     private let socket: String
@@ -100,7 +102,7 @@ struct EngineTransport: Sendable {
         var request = request(.POST, path, query)
         request.headers.add(name: "Content-Type", value: "application/x-tar")
         request.body = .stream(content, length: .known(Int64(content.byteCount)))
-        return try await call(request, seconds: 3600)
+        return try await call(request, seconds: Self.fileSecondsMax)
     }
 
     private func request(
@@ -123,7 +125,7 @@ struct EngineTransport: Sendable {
             status = response.status.code
             bytes = Array((try await response.body.collect(upTo: Self.answerBytesMax)).readableBytesView)
         } catch {
-            throw failure(error)
+            throw failure(error, seconds: seconds)
         }
         // 304: it is in that state already.
         guard (200..<300).contains(status) || status == 304 else { throw refusal(status, bytes) }
@@ -138,11 +140,11 @@ struct EngineTransport: Sendable {
         return .refused(status: body?.isConflict == true ? 409 : Int(status), message: words)
     }
 
-    private func failure(_ error: any Error) -> EngineError {
+    private func failure(_ error: any Error, seconds: Int64) -> EngineError {
         switch error {
         case is NIOTooManyBytesError: .unclear("it is too long")
         case let error as HTTPClientError where error == .deadlineExceeded || error == .readTimeout:
-            .unclear("it did not come in time")
+            .late(seconds: seconds)
         default: .unreachable(socket: socket, reason: "\(error)")
         }
     }
@@ -155,7 +157,7 @@ struct EngineTransport: Sendable {
         let request = request(.GET, path, query)
         let partial = file + ".partial"
         do {
-            let response = try await client.execute(request, timeout: .seconds(3600))
+            let response = try await client.execute(request, timeout: .seconds(Self.fileSecondsMax))
             guard response.status.code == 200 else {
                 let bytes = Array((try await response.body.collect(upTo: 65_536)).readableBytesView)
                 throw refusal(response.status.code, bytes)
@@ -182,7 +184,7 @@ struct EngineTransport: Sendable {
             }
         } catch {
             removeFile(partial)
-            throw error as? EngineError ?? failure(error)
+            throw error as? EngineError ?? failure(error, seconds: Self.fileSecondsMax)
         }
     }
 
@@ -217,7 +219,7 @@ struct EngineTransport: Sendable {
                 } catch let error as EngineError {
                     continuation.finish(throwing: error)
                 } catch {
-                    continuation.finish(throwing: failure(error))
+                    continuation.finish(throwing: failure(error, seconds: 0))
                 }
             }
             continuation.onTermination = { _ in task.cancel() }

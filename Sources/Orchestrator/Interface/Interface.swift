@@ -10,9 +10,16 @@ import YardKit
 /// What `yard` and others ask: HTTP on a unix socket, described in docs/yardmaster-api.yaml.
 package struct Interface: Service {
     private static let bodyBytesMax = 64 << 10
-    private let yardmaster: Yardmaster
+    /// A connection on which nothing is said for so long is closed.
+    private static let idleLimit = TimeAmount.seconds(60)
+    let yardmaster: Yardmaster
+    private let isServing: @Sendable () -> Void
 
-    package init(_ yardmaster: Yardmaster) { self.yardmaster = yardmaster }
+    /// `isServing` is called once its socket can be asked.
+    package init(_ yardmaster: Yardmaster, isServing: @escaping @Sendable () -> Void) {
+        self.yardmaster = yardmaster
+        self.isServing = isServing
+    }
 
     /// Serves until the process is asked to end.
     package func run() async throws {
@@ -20,14 +27,15 @@ package struct Interface: Service {
         let log = yardmaster.log
         removeFile(path)
         let application = Application(
-            router: router(),
+            router: router(), server: .http1(configuration: .init(idleTimeout: Self.idleLimit)),
             configuration: ApplicationConfiguration(address: .unixDomainSocket(path: path), serverName: nil),
-            onServerRunning: { _ in
+            onServerRunning: { [isServing] _ in
                 do {
                     try LocalSocket.open(path)
                 } catch {
                     log.error("\(path): \(error)")
                 }
+                isServing()
             }, logger: log)
         try await application.run()
     }
@@ -59,6 +67,8 @@ package struct Interface: Service {
             let found = try await keeper.runner.logs(of: part, lines: lines)
             return Self.answer(.object(["lines": .array(found.map { JSONValue($0) })]))
         }
+        addMigrations(to: router)
+        addArchives(to: router)
         router.post("/v1/blueprints") { request, _ in try await blueprint(request) }
         router.get("/v1/operations") { request, _ in
             let limit = try Self.number(request, "limit", in: 1...1000) ?? 50
@@ -93,8 +103,11 @@ package struct Interface: Service {
             // A site that cannot be started is kept all the same: it was added.
             var outcome = try await yardmaster.add(
                 folder: folder, wish: wish == .awake ? .stopped : wish, progress)
-            if wish == .awake {
+            guard wish == .awake else { return outcome }
+            do throws(Refusal) {
                 outcome.warnings += try await yardmaster.perform(.start, outcome.domain, progress).warnings
+            } catch {
+                throw Refusal(error.kind, "\(error.text) (it was added, and is stopped)")
             }
             return outcome
         }
@@ -126,7 +139,7 @@ package struct Interface: Service {
         }
     }
 
-    private static func member(
+    static func member(
         _ body: JSONValue, _ name: String, in range: ClosedRange<Int>
     ) throws(Refusal) -> Int? {
         if body[name].isNull { return nil }
@@ -153,7 +166,7 @@ package struct Interface: Service {
 
     /// Work that may take long. Who accepts lines hears of its progress; who does not, waits. It is done to
     /// its end even if nobody waits for it any more.
-    private func work(
+    func work(
         _ request: Request, _ body: @escaping @Sendable (Progress) async throws(Refusal) -> JSONValue
     ) async -> Response {
         @Sendable func result(_ progress: Progress) async -> Result<JSONValue, Refusal> {
@@ -164,10 +177,15 @@ package struct Interface: Service {
             }
         }
         guard request.headers[.accept]?.contains("application/x-ndjson") == true else {
-            let task = Task { await result(.none) }
-            return switch await task.value {
+            let (results, sender) = AsyncStream.makeStream(of: Result<JSONValue, Refusal>.self)
+            Task {
+                sender.yield(await result(.none))
+                sender.finish()
+            }
+            return switch await results.first(where: { _ in true }) {
             case .success(let value): Self.answer(value)
             case .failure(let refusal): Self.answer(refusal)
+            case nil: Self.answer(Refusal(.unavailable, "yardmaster ends before this is done"))
             }
         }
         let (lines, sender) = AsyncStream.makeStream(
@@ -190,7 +208,7 @@ package struct Interface: Service {
 
     // MARK: Texts
 
-    private static func body(_ request: Request) async throws(Refusal) -> JSONValue {
+    static func body(_ request: Request) async throws(Refusal) -> JSONValue {
         var request = request
         guard let buffer = try? await request.collectBody(upTo: bodyBytesMax),
             let value = try? JSONReader.read(Array(buffer.readableBytesView)), case .object = value
@@ -198,13 +216,13 @@ package struct Interface: Service {
         return value
     }
 
-    fileprivate static func answer(_ value: JSONValue, status: HTTPResponse.Status = .ok) -> Response {
+    static func answer(_ value: JSONValue, status: HTTPResponse.Status = .ok) -> Response {
         Response(
             status: status, headers: [.contentType: "application/json"],
             body: ResponseBody(byteBuffer: line(value)))
     }
 
-    fileprivate static func answer(_ refusal: Refusal) -> Response {
+    static func answer(_ refusal: Refusal) -> Response {
         answer(JSONValue(refusal), status: refusal.kind.status)
     }
 
@@ -243,7 +261,7 @@ extension Refusal.Kind {
 }
 
 extension BasicRequestContext {
-    fileprivate var domain: String {
+    var domain: String {
         get throws {
             let text = try parameters.require("domain")
             return text.removingPercentEncoding ?? text

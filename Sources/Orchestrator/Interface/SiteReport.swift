@@ -14,7 +14,7 @@ extension SiteKeeper {
             case .vagrant: "vagrant"
             case .command: "command"
             }
-        let file = try? SiteFolder(path: record.folder).manifest()
+        let isUnchanged = SiteFolder(path: record.folder).hasManifest(record.runme)
         return .object([
             "domain": .string(domain),
             "aliases": .array(runme.aliases.map { .string($0) }),
@@ -29,7 +29,7 @@ extension SiteKeeper {
             "sleep_after_seconds": runme.sleepAfterMilliseconds.map { .seconds(Double($0) / 1000) } ?? .null,
             "memory_bytes": capacity == 0 ? .null : .number("\(capacity)"),
             "revision": .integer(record.revision),
-            "runme_changed": .bool(file?.text != record.runme),
+            "runme_changed": .bool(!isUnchanged),
             "failure": state == .awake ? .null : lastFailure.map { .string($0) } ?? .null,
         ])
     }
@@ -60,10 +60,6 @@ extension Yardmaster {
         } catch {
             engineAnswer = .failure(error)
         }
-        let reloads: Result<EdgeProcess.Reloads, Refusal>
-        do throws(Refusal) { reloads = .success(try await edge.reloads()) } catch {
-            reloads = .failure(error)
-        }
         let used = await capacity.used
         let limits = configuration.limits
         return .object([
@@ -85,12 +81,24 @@ extension Yardmaster {
                 "version": (try? engineAnswer.get()).map { .string($0) } ?? .null,
                 "failure": engineAnswer.failure,
             ]),
-            "edge": .object([
-                "routes": .string(configuration.routesPath),
-                "reloads": (try? reloads.get()).map { .integer($0.count) } ?? .null,
-                "failure": (try? reloads.get()).map { $0.failure.map { .string($0) } ?? .null }
-                    ?? reloads.failure,
-            ]),
+            "edge": await edgeStatus(),
+        ])
+    }
+
+    private func edgeStatus() async -> JSONValue {
+        var count = JSONValue.null
+        var failure: String?
+        do throws(Refusal) {
+            let reloads = try await edge.reloads()
+            (count, failure) = (.integer(reloads.count), reloads.failure)
+        } catch {
+            failure =
+                await publisher.untold.map { "the edge was not told of new routes: \($0)" } ?? error.text
+        }
+        return .object([
+            "routes": .string(configuration.routesPath),
+            "reloads": count,
+            "failure": failure.map { .string($0) } ?? .null,
         ])
     }
 }

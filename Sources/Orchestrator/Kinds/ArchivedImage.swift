@@ -1,27 +1,31 @@
-import Foundation
+import Linux
 
 /// An image that is carried in a site's folder: what `docker save` has written, or a tar file with a
 /// Dockerfile, from which it is built.
 struct ArchivedImage {
-    /// Absolute.
+    /// Absolute; for words.
     let path: String
+    /// The file itself, which others read, too: by its name they might get another one.
+    let file: HeldPath
     /// `switchyard-example.org:site`; what is known of the file is added to it, so that a file that was
     /// replaced is another image.
     let tag: String
 
     func load(_ engine: EngineLink, _ progress: Progress) async throws(Refusal) -> ImageConfiguration {
-        let name = try nameOfThisVersion()
+        defer { withExtendedLifetime(file) {} }
+        guard file.kind == .file else { throw Refusal(.invalid, "\(path) is not a file") }
+        let name = nameOfThisVersion
         if let image = try await image(name, engine) { return image }
         if try await hasDockerfile() {
             progress("the image is built")
             try await engine.use { (engine) throws(EngineError) in
-                try await engine.buildImage(name, from: path) { sent, total in
+                try await engine.buildImage(name, from: file.path) { sent, total in
                     progress("the image is built", Self.fraction(sent, total))
                 }
             }
         } else {
             let loaded = try await engine.use { (engine) throws(EngineError) in
-                try await engine.loadImages(from: path) { sent, total in
+                try await engine.loadImages(from: file.path) { sent, total in
                     progress("the image is loaded", Self.fraction(sent, total))
                 }
             }
@@ -46,15 +50,12 @@ struct ArchivedImage {
         total == 0 ? 1 : Double(sent) / Double(total)
     }
 
-    private func nameOfThisVersion() throws(Refusal) -> String {
-        guard let attributes = try? FileManager.default.attributesOfItem(atPath: path),
-            let size = attributes[.size] as? UInt64, let time = attributes[.modificationDate] as? Date
-        else { throw Refusal(.missing, "\(path) cannot be looked at") }
-        return "\(tag)-\(size)-\(UInt64(time.timeIntervalSince1970 * 1e6))"
+    private var nameOfThisVersion: String {
+        "\(tag)-\(file.byteCount)-\(file.modifiedNanoseconds / 1000)"
     }
 
     private func hasDockerfile() async throws(Refusal) -> Bool {
-        let listing = try await Tool.run(["tar", "-tf", path])
+        let listing = try await Tool.run(["tar", "-tf", file.path])
         return listing.split(separator: "\n").contains { $0 == "Dockerfile" || $0 == "./Dockerfile" }
     }
 }

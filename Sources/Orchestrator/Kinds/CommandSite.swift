@@ -7,6 +7,10 @@ package import Runme
 package struct CommandSite: SiteRunner {
     /// How long it has to end by itself.
     private static let stopSeconds = 10.0
+    /// And how long the kernel has to end it: a process that waits for a disk is not ended before.
+    private static let killSeconds = 10.0
+    /// For a yardmaster that has none.
+    private static let searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     private static let logBytesMax: UInt64 = 10 << 20
 
     let record: SiteRecord
@@ -32,9 +36,14 @@ package struct CommandSite: SiteRunner {
     package var ports: Runme.Ports { command.ports }
     package var memoryBytes: UInt64 { 0 }
     private var logPath: String { "\(logFolder)/\(record.domain).log" }
-    private var processes: [SiteProcess] { SiteProcess.all(of: record.domain) }
+    private var tokenPath: String { "\(logFolder)/\(record.domain).token" }
+    private var processes: [SiteProcess] {
+        SiteProcess.all(of: record.domain, SiteToken(path: tokenPath))
+    }
 
     package func check(_ progress: Progress) async throws(Refusal) {
+        _ = try FolderOwner(of: record.folder)
+        try SiteFolder(path: record.folder).checkCertificate(of: runme)
         let program = command.arguments[0]
         let path =
             program.hasPrefix("/") ? program : program.contains("/") ? "\(record.folder)/\(program)" : nil
@@ -71,10 +80,12 @@ package struct CommandSite: SiteRunner {
         if !processes.isEmpty { try await stop() }
         try await checkPorts()
         let owner = try FolderOwner(of: record.folder)
-        var environment = ProcessInfo.processInfo.environment
-        environment["NOTIFY_SOCKET"] = nil
+        let token = SiteToken(user: owner.runningUser)
+        try token.write(to: tokenPath)
+        var environment = environment
         environment[SiteProcess.siteVariable] = record.domain
         environment[SiteProcess.revisionVariable] = "\(record.revision)"
+        environment[SiteToken.variable] = token.secret
         if (try? FileManager.default.attributesOfItem(atPath: logPath)[.size] as? UInt64) ?? 0
             > Self.logBytesMax
         {
@@ -94,6 +105,16 @@ package struct CommandSite: SiteRunner {
         watch(identifier)
     }
 
+    /// What the site's programs find: yardmaster's own variables, which may be secrets, are not for them.
+    private var environment: [String: String] {
+        var environment = ProcessInfo.processInfo.environment.filter {
+            $0.key == "PATH" || $0.key == "LANG" || $0.key.hasPrefix("LC_")
+        }
+        if environment["PATH"] == nil { environment["PATH"] = Self.searchPath }
+        environment["HOME"] = record.folder
+        return environment
+    }
+
     private func watch(_ identifier: Int32) {
         let (ended, domain) = (ended, record.domain)
         try? startThread("command") {
@@ -104,32 +125,42 @@ package struct CommandSite: SiteRunner {
     }
 
     package func stop() async throws(Refusal) {
-        for session in Set(processes.map(\.session)) {
-            SessionProcess.signal(SessionProcess.terminate, group: session)
-        }
+        signal(SessionProcess.terminate)
         let limit = monotonicSeconds() + Self.stopSeconds
-        while !processes.isEmpty {
-            if monotonicSeconds() > limit {
-                // A process that has left the group is named by itself.
-                for process in processes {
-                    SessionProcess.signal(SessionProcess.kill, group: process.session)
-                    SessionProcess.signal(SessionProcess.kill, group: -process.identifier)
-                }
+        while let process = processes.last {
+            let now = monotonicSeconds()
+            if now > limit + Self.killSeconds {
+                throw Refusal(.failed, "the process \(process.identifier) of \(record.domain) does not end")
             }
+            if now > limit { signal(SessionProcess.kill) }
             try? await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// A group is sent it only where its leader is the site's: a process of the site may have been started in
+    /// that of somebody else, such as a web server that runs programs of many users.
+    private func signal(_ number: Int32) {
+        let processes = processes
+        let leaders = Set(processes.filter(\.isLeader).map(\.identifier))
+        for leader in leaders { SessionProcess.signal(number, group: leader) }
+        // One that has left the group is named by itself.
+        for process in processes where number == SessionProcess.kill || !leaders.contains(process.session) {
+            SessionProcess.signal(number, group: -process.identifier)
         }
     }
 
     package func snapshot() async throws(Refusal) {
         guard let snapshot = runme.snapshot else { return }
         let owner = try FolderOwner(of: record.folder)
-        try await Tool.run(owner.running(snapshot.arguments), in: record.folder)
+        try await Tool.run(
+            owner.running(snapshot.arguments), in: record.folder, environment: environment, inherits: false)
     }
 
     package func clear() async throws(Refusal) {
         try await stop()
         removeFile(logPath)
         removeFile(logPath + ".1")
+        removeFile(tokenPath)
     }
 
     package func lastWords() async -> String? {

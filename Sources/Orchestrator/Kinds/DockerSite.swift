@@ -12,6 +12,8 @@ package struct DockerSite: SiteRunner {
         /// `site`, or a sidecar's name.
         package static let part = "switchyard.part"
         package static let revision = "switchyard.revision"
+        /// The yardmaster that has made it, by ``SiteStore/identity``.
+        package static let yardmaster = "switchyard.yardmaster"
     }
     /// The part that serves.
     package static let mainPart = "site"
@@ -26,16 +28,19 @@ package struct DockerSite: SiteRunner {
     let docker: Runme.Docker
     let network: SiteNetwork
     let engine: EngineLink
+    /// Whose containers these are.
+    let identity: String
 
     package init(
         _ record: SiteRecord, _ runme: Runme, _ docker: Runme.Docker, _ network: SiteNetwork,
-        _ engine: EngineLink
+        _ engine: EngineLink, _ identity: String
     ) {
         self.record = record
         self.runme = runme
         self.docker = docker
         self.network = network
         self.engine = engine
+        self.identity = identity
     }
 
     package var host: String { network.address }
@@ -118,6 +123,7 @@ package struct DockerSite: SiteRunner {
     // MARK: Making
 
     package func check(_ progress: Progress) async throws(Refusal) {
+        try folder.checkCertificate(of: runme)
         for (name, container) in parts {
             _ = try await image(of: container, name, progress)
             _ = try folder.environment(of: container)
@@ -139,7 +145,7 @@ package struct DockerSite: SiteRunner {
             return image
         case .archive(let path):
             return try await ArchivedImage(
-                path: try folder.existingPath(path), tag: "\(networkName):\(part)"
+                path: "\(folder.path)/\(path)", file: try folder.held(path), tag: "\(networkName):\(part)"
             ).load(engine, progress)
         }
     }
@@ -151,9 +157,9 @@ package struct DockerSite: SiteRunner {
             let image = try await image(of: container, name, progress)
             var specification = ContainerSpecification(image: image.identifier)
             specification.environment = try ownEnvironment + folder.environment(of: container)
-            specification.labels = [
-                Label.site: record.domain, Label.part: name, Label.revision: "\(record.revision)",
-            ]
+            specification.labels = ownLabels.merging([
+                Label.part: name, Label.revision: "\(record.revision)",
+            ]) { $1 }
             specification.network = networkName
             if name == Self.mainPart { specification.address = network.address }
             specification.networkAliases = [name]
@@ -168,7 +174,7 @@ package struct DockerSite: SiteRunner {
     private func makeNetwork() async throws(Refusal) {
         try await engine.use { (engine) throws(EngineError) in
             try await engine.createNetwork(
-                networkName, labels: [Label.site: record.domain], addresses: network)
+                networkName, labels: ownLabels, addresses: network)
         }
     }
 
@@ -182,8 +188,9 @@ package struct DockerSite: SiteRunner {
             let path = try folder.innerPath(name)
             if !FileManager.default.fileExists(atPath: path) {
                 progress("the volume \(name) is filled from the image")
-                try await VolumeSeed(path: path, target: target, image: image, site: record.domain).plant(
-                    engine)
+                try await VolumeSeed(
+                    folder: folder, name: name, target: target, image: image, labels: ownLabels
+                ).plant(engine)
             }
             mounts.append(ContainerSpecification.Mount(source: path, target: target))
         }
@@ -205,21 +212,35 @@ package struct DockerSite: SiteRunner {
     // MARK: Running
 
     package func start(_ progress: Progress) async throws(Refusal) {
-        for (name, _) in parts {
-            let container = containerName(name)
+        for (name, container) in parts {
             do throws(Refusal) {
-                try await engine.use { (engine) throws(EngineError) in
-                    try await engine.startContainer(container)
-                }
+                try await start(name, container)
             } catch {
                 // Somebody may have removed the network meanwhile.
                 guard error.text.contains("network") else { throw error }
                 try await makeNetwork()
-                try await engine.use { (engine) throws(EngineError) in
-                    try await engine.startContainer(container)
-                }
+                try await start(name, container)
             }
         }
+    }
+
+    private func start(_ part: String, _ container: Runme.Container) async throws(Refusal) {
+        try checkMounts(of: container)
+        try await engine.use { (engine) throws(EngineError) in
+            try await engine.startContainer(containerName(part))
+        }
+    }
+
+    /// The engine looks a mount's source up anew at each start, and follows links as root, while the folder's
+    /// owner may have put one in the place of a volume since the container was made.
+    ///
+    /// A race remains: the engine takes nothing but a path, and a link may come between this look and its
+    /// own. Folders that are held open, mounted where only root can put things, would end it; but the engine
+    /// does not see such mounts, as systemd gives yardmaster a mount namespace of its own
+    /// (ProtectKernelLogs=).
+    private func checkMounts(of container: Runme.Container) throws(Refusal) {
+        for name in container.volumes.keys.sorted() { _ = try folder.existingPath(name) }
+        if runme.certificatePath != nil { _ = try folder.existingPath(Self.certificateFolder) }
     }
 
     package func stop() async throws(Refusal) {
@@ -254,7 +275,8 @@ package struct DockerSite: SiteRunner {
     package func clear() async throws(Refusal) {
         try await removeContainers()
         try await engine.use { (engine) throws(EngineError) in
-            for network in try await engine.networks(labelled: Label.site, record.domain) {
+            for network in try await engine.networks(labelled: Label.yardmaster, identity)
+            where network == networkName {
                 try await engine.removeNetwork(network)
             }
         }
@@ -271,8 +293,25 @@ package struct DockerSite: SiteRunner {
     /// What there is of it.
     func containers() async throws(Refusal) -> [ContainerSummary] {
         try await engine.use { (engine) throws(EngineError) in
-            try await engine.containers(labelled: Label.site, record.domain)
+            try await engine.containers(labelled: Label.site, record.domain).filter {
+                Self.isOwn($0, identity)
+            }
         }
+    }
+
+    /// Of all that is made for it; an image may have labels of the same names, which these replace.
+    private var ownLabels: [String: String] { [Label.site: record.domain, Label.yardmaster: identity] }
+
+    /// Whether a container was made by the yardmaster of that identity for a site. A label alone does not say
+    /// so: whoever builds an image can write one, and an image that was made of a container has all of its
+    /// labels.
+    package static func isOwn(_ container: ContainerSummary, _ identity: String) -> Bool {
+        guard let domain = container.labels[Label.site], container.labels[Label.yardmaster] == identity else {
+            return false
+        }
+        let name = "switchyard-\(domain)"
+        return container.name == name || container.name.hasPrefix(name + "-")
+            || container.name.hasPrefix(VolumeSeed.namePrefix)
     }
 }
 

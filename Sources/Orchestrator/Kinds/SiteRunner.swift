@@ -1,4 +1,5 @@
 package import Runme
+import Wire
 
 /// One of the ways to run a site. All that it does can be done again: a step that was interrupted is begun
 /// anew.
@@ -45,6 +46,22 @@ package struct HostPort: Hashable, Sendable, CustomStringConvertible {
     package init(_ host: String, _ port: UInt16) {
         self.host = host
         self.port = port
+    }
+
+    /// `192.0.2.1:443`, `[2001:db8::1]:443`; nil: no IP address with a port.
+    package init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]),
+            port > 0
+        else { return nil }
+        var host = text[..<colon]
+        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+        if isBracketed { host = host.dropFirst().dropLast() }
+        let bytes = Array(host.utf8)
+        let isAddress =
+            isBracketed
+            ? AddressText.ipv6(bytes.span.rawBytes) != nil : AddressText.ipv4(bytes.span.rawBytes) != nil
+        guard isAddress else { return nil }
+        self.init(String(host), port)
     }
 
     package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }

@@ -1,26 +1,30 @@
 import Wire
 
 /// Containers that somebody else has started and given names: what routes they get.
-struct LabelledContainers: Equatable {
+package struct LabelledContainers: Equatable {
     /// Names, separated by commas; and the port on which the container speaks TLS.
     static let namesLabel = "switchyard.names"
     static let portLabel = "switchyard.port"
     /// What a line of theirs is called in the routes file.
     static let keyPrefix = "container:"
 
-    private(set) var lines: [String: String] = [:]
-    private(set) var warnings: [String] = []
+    /// Lines of the routes file, and why some container has none, or not with all of its names.
+    package private(set) var lines: [String: String] = [:]
+    package private(set) var warnings: [String] = []
+    /// The names that have a line.
+    private(set) var names: Set<String> = []
 
-    /// `taken`: names of sites, which come first.
-    init(_ containers: [ContainerSummary], taken: Set<String>) {
+    /// `taken`: names of sites, which come first; `elsewhere`: where names stand in other files.
+    package init(_ containers: [ContainerSummary], taken: Set<String>, elsewhere: [String: String] = [:]) {
         var taken = taken
-        for container in containers.sorted(by: { $0.name < $1.name })
-        where container.isRunning && container.labels[DockerSite.Label.site] == nil {
-            add(container, &taken)
+        for container in containers.sorted(by: { $0.name < $1.name }) where container.isRunning {
+            add(container, &taken, elsewhere)
         }
     }
 
-    private mutating func add(_ container: ContainerSummary, _ taken: inout Set<String>) {
+    private mutating func add(
+        _ container: ContainerSummary, _ taken: inout Set<String>, _ elsewhere: [String: String]
+    ) {
         func warn(_ text: String) { warnings.append("the container \(container.name): \(text)") }
         guard let port = UInt16(container.labels[Self.portLabel] ?? "443"), port > 0 else {
             return warn("the label \(Self.portLabel) is not a port")
@@ -36,6 +40,10 @@ struct LabelledContainers: Equatable {
                 warn("`\(name)` is not a host name")
                 continue
             }
+            if let place = elsewhere[normal] {
+                warn("\(normal) has a route already: \(place)")
+                continue
+            }
             guard taken.insert(normal).inserted else {
                 warn("\(normal) is another one's already")
                 continue
@@ -43,6 +51,7 @@ struct LabelledContainers: Equatable {
             names.append(normal)
         }
         guard !names.isEmpty else { return }
+        self.names.formUnion(names)
         lines[Self.keyPrefix + container.name] =
             SiteRoute.target(HostPort(address, port).description, http: nil).line(for: names)
     }

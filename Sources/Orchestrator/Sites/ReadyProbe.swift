@@ -58,7 +58,7 @@ enum ReadyProbe {
 extension Runme.ProxyHeader {
     /// The header of a connection that is made on nobody's behalf (the PROXY protocol's specification,
     /// sections 2.1 and 2.2).
-    fileprivate var ownHeader: [UInt8] {
+    var ownHeader: [UInt8] {
         switch self {
         case .v1: Array("PROXY UNKNOWN\r\n".utf8)
         case .v2: Array("\r\n\r\n\0\r\nQUIT\n".utf8) + [0x20, 0, 0, 0]

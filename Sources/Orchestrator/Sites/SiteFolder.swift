@@ -1,4 +1,4 @@
-import Foundation
+import Linux
 import Routes
 package import Runme
 
@@ -8,6 +8,7 @@ package struct SiteFolder: Equatable, Sendable {
     package static let manifestName = "runme"
     private static let manifestBytesMax = 1 << 20
     private static let environmentBytesMax = 1 << 20
+    private static let certificateBytesMax = 1 << 20
 
     /// Absolute.
     package let path: String
@@ -19,18 +20,16 @@ package struct SiteFolder: Equatable, Sendable {
 
     /// What the runme says, and its text.
     package func manifest() throws(Refusal) -> (runme: Runme, text: String, warnings: [String]) {
-        let bytes: [UInt8]
-        do {
-            let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: manifestPath))
-            defer { try? handle.close() }
-            bytes = Array(try handle.read(upToCount: Self.manifestBytesMax + 1) ?? Data())
-        } catch {
-            throw Refusal(.invalid, "\(manifestPath) cannot be read: \(error.localizedDescription)")
-        }
-        guard bytes.count <= Self.manifestBytesMax else {
-            throw Refusal(.invalid, "\(manifestPath) is longer than a runme can be")
-        }
-        return try Self.parse(bytes, named: manifestPath)
+        try Self.parse(try manifestBytes(), named: manifestPath)
+    }
+
+    /// Whether the runme is this text; what it says is not looked at.
+    func hasManifest(_ text: String) -> Bool {
+        (try? manifestBytes()).map { $0.elementsEqual(text.utf8) } ?? false
+    }
+
+    private func manifestBytes() throws(Refusal) -> [UInt8] {
+        try bytes(of: Self.manifestName, bytesMax: Self.manifestBytesMax, what: "a runme")
     }
 
     /// The same for a text that was accepted before.
@@ -47,39 +46,81 @@ package struct SiteFolder: Equatable, Sendable {
 
     // MARK: Paths
 
-    /// A path within the folder, which the runme has checked; no link on the way leads out of it.
+    // Whoever owns the folder can put anything into it at any time, and root works in it. So a symbolic link
+    // is refused wherever it leads: the one that stays inside today leads elsewhere a moment later.
+
+    /// A path within the folder, which the runme has checked, and which no link is on. It need not be there.
     package func innerPath(_ relative: String) throws(Refusal) -> String {
         let whole = "\(path)/\(relative)"
-        let root = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
-        // What is not there yet cannot lead anywhere; its parents can.
-        var existing = URL(fileURLWithPath: whole)
-        while !FileManager.default.fileExists(atPath: existing.path), existing.path.count > path.count {
-            existing.deleteLastPathComponent()
-        }
-        let real = existing.resolvingSymlinksInPath().path
-        guard real == root || real.hasPrefix(root + "/") else {
-            throw Refusal(.invalid, "\(whole) leads out of the site's folder by a link")
+        do throws(Errno) {
+            _ = try HeldPath.open(path).inner(relative)
+        } catch {
+            // What is not there yet cannot lead anywhere.
+            if error != .noEntry { throw Self.refusal(error, whole) }
         }
         return whole
     }
 
     /// The same for something that has to be there.
     package func existingPath(_ relative: String) throws(Refusal) -> String {
-        let whole = try innerPath(relative)
-        guard FileManager.default.fileExists(atPath: whole) else {
-            throw Refusal(.missing, "there is no \(whole)")
+        _ = try held(relative)
+        return "\(path)/\(relative)"
+    }
+
+    /// The folder, or something in it, held open: what its owner does meanwhile changes nothing.
+    func held(_ relative: String = "") throws(Refusal) -> HeldPath {
+        do throws(Errno) {
+            return try HeldPath.open(path).inner(relative)
+        } catch {
+            throw Self.refusal(error, relative.isEmpty ? path : "\(path)/\(relative)")
         }
-        return whole
+    }
+
+    private static func refusal(_ error: Errno, _ whole: String) -> Refusal {
+        switch error {
+        case .noEntry, .notFolder: Refusal(.missing, "there is no \(whole)")
+        case .link: Refusal(.invalid, "\(whole) is a symbolic link, or is reached by one")
+        default: Refusal(.unavailable, "\(whole) cannot be opened: \(error)")
+        }
+    }
+
+    // MARK: Files
+
+    /// A file of the folder, whole. Nothing else is opened: a FIFO in its place would be waited for.
+    func bytes(of relative: String, bytesMax: Int, what: String) throws(Refusal) -> [UInt8] {
+        let whole = "\(path)/\(relative)"
+        do throws(Errno) {
+            let file = try HeldPath.open(path).inner(relative)
+            guard file.kind == .file else { throw .invalidArgument }
+            return try file.read(bytesMax: bytesMax)
+        } catch {
+            switch error {
+            case .noEntry, .notFolder:
+                throw Refusal(.missing, "\(whole) cannot be read: there is no such file")
+            case .invalidArgument: throw Refusal(.invalid, "\(whole) cannot be read: it is not a file")
+            case .tooLarge: throw Refusal(.invalid, "\(whole) is longer than \(what) can be")
+            case .link: throw Self.refusal(error, whole)
+            default: throw Refusal(.invalid, "\(whole) cannot be read: \(error)")
+            }
+        }
+    }
+
+    /// Sees that the certificate of a runme is there, and is one. What else is wrong with it a visitor is
+    /// told by the site itself.
+    func checkCertificate(of runme: Runme) throws(Refusal) {
+        guard let relative = runme.certificatePath else { return }
+        let bytes = try bytes(of: relative, bytesMax: Self.certificateBytesMax, what: "a certificate")
+        _ = try SiteCertificate(
+            pem: String(decoding: bytes, as: UTF8.self), named: "\(path)/\(relative)")
     }
 
     /// The lines `NAME=value` of a container's env file.
     func environment(of container: Runme.Container) throws(Refusal) -> [String] {
         guard let relative = container.environmentPath else { return [] }
-        let path = try existingPath(relative)
-        guard let data = FileManager.default.contents(atPath: path), data.count <= Self.environmentBytesMax
-        else { throw Refusal(.invalid, "\(path) cannot be read, or is longer than an env file can be") }
+        let path = "\(path)/\(relative)"
+        let bytes = try bytes(of: relative, bytesMax: Self.environmentBytesMax, what: "an env file")
         var lines: [String] = []
-        for (index, line) in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
             .enumerated()
         {
             var text = String(decoding: line, as: UTF8.self)

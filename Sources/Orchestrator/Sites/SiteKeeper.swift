@@ -1,36 +1,10 @@
-import Linux
-package import Logging
-package import Runme
-
-/// How a site is, in one word.
-package enum SiteState: String, CaseIterable, Sendable {
-    case stopped, asleep
-    /// Made and started, until it answers.
-    case starting
-    case awake
-    /// Its data is made consistent, and it ends; its next visitor wakes it.
-    case sleeping
-    case stopping, removing
-    /// It should run and does not; it is tried again after a pause.
-    case failing
-    /// It should run, and there is no room for it.
-    case waiting
-}
-
-/// What keepers share.
-package struct SiteSurroundings: Sendable {
-    package let store: SiteStore
-    package let publisher: RoutesPublisher
-    package let edge: EdgeProcess
-    package let capacity: Capacity
-    package let wakeSocket: String
-    package let makeRunner: @Sendable (SiteRecord, Runme) -> any SiteRunner
-    package let log: Logger
-}
+import Logging
+import Runme
 
 /// Keeps one site as it is wanted: looks how it is, asks ``SitePlan`` for the next step, does it, and looks
 /// again. One step at a time; whoever wants something else says so, and is heard after the step.
 package actor SiteKeeper {
+    /// Which one it keeps.
     nonisolated package let domain: String
     let surroundings: SiteSurroundings
     private(set) var record: SiteRecord
@@ -55,10 +29,21 @@ package actor SiteKeeper {
     /// What the containers looked like in the last list of them, or after the last step.
     private var seenContainers: [ContainerSummary]?
     private(set) var isSettled = false
+    /// What a migration said when it was so.
+    private var settledGuidance = SiteGuidance.none
+    /// What it said when the last step was chosen.
+    private var plannedGuidance = SiteGuidance.none
 
     private var operations: [Operation] = []
+    /// Which of them the last step was chosen for; those that have come since have nothing to do with it.
+    private var plannedOperations: Set<Int64> = []
+    /// The runme that served before one that was not seen to serve yet.
+    private var former: (text: String, runme: Runme)?
     private var waiting: [Int64: [CheckedContinuation<Refusal?, Never>]] = [:]
     private var listeners: [Int64: Progress] = [:]
+    /// Who waits until what a migration has said is so.
+    private var followers: [Int: CheckedContinuation<Refusal?, Never>] = [:]
+    private var followerCount = 0
 
     private let nudges: AsyncStream<Void>
     private let nudged: AsyncStream<Void>.Continuation
@@ -79,6 +64,7 @@ package actor SiteKeeper {
 
     /// Takes another record over, and tells who waits for the operation how it ends.
     func take(_ record: SiteRecord, _ runme: Runme, _ operation: Operation, _ progress: Progress) {
+        if state == .awake, runme != self.runme { former = (self.record.runme, self.runme) }
         adopt(record, runme)
         operations.append(operation)
         listeners[operation.identifier] = progress
@@ -86,6 +72,45 @@ package actor SiteKeeper {
         if operation.verb != Operation.visitorVerb { backOff.reset() }
         if record.wish == .awake { lastVisitSeconds = monotonicSeconds() }
         nudge()
+    }
+
+    /// What a migration has to say at this moment.
+    var guidance: SiteGuidance { surroundings.guidances[domain] }
+
+    /// Waits until all is as the guidance says; or the reason why it cannot be.
+    func follow() async throws(Refusal) {
+        nudge()
+        followerCount += 1
+        let number = followerCount
+        let failure = await withTaskCancellationHandler {
+            await withCheckedContinuation { (continuation: CheckedContinuation<Refusal?, Never>) in
+                if isSettled, settledGuidance == guidance { return continuation.resume(returning: nil) }
+                if Task.isCancelled { return continuation.resume(returning: Self.unwanted) }
+                followers[number] = continuation
+            }
+        } onCancel: {
+            Task { await self.dismissFollower(number) }
+        }
+        if let failure { throw failure }
+    }
+
+    private static let unwanted = Refusal(.unavailable, "it is not waited for any longer")
+
+    private func dismissFollower(_ number: Int) {
+        followers.removeValue(forKey: number)?.resume(returning: Self.unwanted)
+    }
+
+    private func dismissFollowers(_ failure: Refusal?) {
+        let waiting = followers.values
+        followers = [:]
+        for continuation in waiting { continuation.resume(returning: failure) }
+    }
+
+    /// Nobody waits for anything any more: the site is forgotten.
+    func abandon() async {
+        let gone = Refusal(.missing, "\(domain) is not kept here any more")
+        await finish(gone)
+        dismissFollowers(gone)
     }
 
     private func adopt(_ record: SiteRecord, _ runme: Runme) {
@@ -102,7 +127,9 @@ package actor SiteKeeper {
     }
 
     /// Whether a visitor may wake it now.
-    var mayBeWoken: Bool { record.wish == .asleep && monotonicSeconds() >= backOff.untilSeconds }
+    var mayBeWoken: Bool {
+        record.wish == .asleep && guidance == .none && monotonicSeconds() >= backOff.untilSeconds
+    }
 
     /// Looks again soon.
     nonisolated func nudge() { nudged.yield() }
@@ -114,12 +141,6 @@ package actor SiteKeeper {
         case .command: nudge()
         case .vagrant: Task { await lookAtMachine() }
         }
-    }
-
-    /// To ask Vagrant takes seconds of a processor; whether somebody answers can be seen at once.
-    private func lookAtMachine() async {
-        let answers = await ReadyProbe.answers(runner.tlsAddress, name: domain, check: .tcp)
-        if !isSettled || answers != (record.wish == .awake) { nudge() }
     }
 
     /// What ends now does so because its engine did.
@@ -135,9 +156,15 @@ package actor SiteKeeper {
 
     /// For how long nobody was there; nil: it does not serve, or may not be put to sleep.
     var idleSeconds: Double? {
-        guard state == .awake, record.wish == .awake, openSessions == 0 else { return nil }
+        guard state == .awake, record.wish == .awake, guidance == .none, openSessions == 0 else { return nil }
         return monotonicSeconds() - lastVisitSeconds
     }
+
+    /// Whether an arrival is under way, or has just been.
+    var isFresh: Bool { operations.contains { $0.verb == Operation.arrivalVerb } || state == .awake }
+
+    /// Whether something of it has failed and is not to be tried again yet.
+    var isBackingOff: Bool { monotonicSeconds() < backOff.untilSeconds }
 
     // MARK: Working
 
@@ -168,7 +195,8 @@ package actor SiteKeeper {
     }
 
     private func turn() async -> Turn {
-        let (wish, revision) = (record.wish, record.revision)
+        let (wish, revision, guidance) = (record.wish, record.revision, guidance)
+        plannedOperations = Set(operations.map(\.identifier))
         let condition: SiteCondition
         do throws(Refusal) {
             condition = try await runner.condition()
@@ -180,13 +208,18 @@ package actor SiteKeeper {
         do throws(Refusal) {
             try await noteCondition(condition)
             // Something else may be wanted since.
-            guard wish == record.wish, revision == record.revision else { return .again }
+            guard wish == record.wish, revision == record.revision, guidance == self.guidance else {
+                return .again
+            }
+            plannedGuidance = guidance
             let plan = SitePlan(
                 wish: wish, condition: condition,
                 route: await publishedRoute, readyIncarnation: readyIncarnation,
                 snapshotIncarnation: snapshotIncarnation,
-                isBackingOff: monotonicSeconds() < backOff.untilSeconds)
-            return try await perform(plan.next, condition)
+                isBackingOff: monotonicSeconds() < backOff.untilSeconds, guidance: guidance)
+            let step = plan.next
+            if step != .settled { isSettled = false }
+            return try await perform(step, condition)
         } catch {
             return await fail(error)
         }
@@ -207,14 +240,14 @@ package actor SiteKeeper {
         guard readyIncarnation != nil || isStarting else { return }
         readyIncarnation = nil
         isStarting = false
-        guard record.wish == .awake, !wasEngineAway else { return }
+        guard record.wish == .awake, guidance.mayRun, !wasEngineAway else { return }
         throw Refusal(.failed, await runner.lastWords() ?? "it does not run any more")
     }
 
     private var publishedRoute: SitePlan.Route {
         get async {
             guard let line = await surroundings.publisher.line(of: domain) else { return .none }
-            let kinds: [SitePlan.Route] = [.reject, .asleep, .target]
+            let kinds: [SitePlan.Route] = [.reject, .asleep, .target, .held, .elsewhere]
             return kinds.first { line == self.line($0) } ?? .other
         }
     }
@@ -223,6 +256,13 @@ package actor SiteKeeper {
         let names = [runme.domain] + runme.aliases
         return switch route {
         case .none, .other: nil
+        case .held: SiteRoute.held.line(for: names)
+        case .elsewhere:
+            if case .elsewhere(let tls, let http) = guidance.route {
+                SiteRoute.elsewhere(tls: tls, http: http).line(for: names)
+            } else {
+                nil
+            }
         case .reject: SiteRoute.reject.line(for: names)
         case .asleep: SiteRoute.asleep(wakeSocket: surroundings.wakeSocket).line(for: names)
         case .target: runner.route.line(for: names)
@@ -249,10 +289,13 @@ package actor SiteKeeper {
             if try await becomesReady() { readyIncarnation = incarnation }
         case .snapshot:
             enter(.sleeping)
+            if !guidance.mayRun { await drain() }
             progress("its data is made consistent")
-            try await runner.snapshot()
-            if case .running(_, _, let incarnation) = condition { snapshotIncarnation = incarnation }
+            if try await takesSnapshot(), case .running(_, _, let incarnation) = condition {
+                snapshotIncarnation = incarnation
+            }
         case .stop:
+            if !guidance.mayRun, runme.snapshot == nil { await drain() }
             enter(record.wish == .asleep ? .sleeping : record.wish == .awake ? .starting : .stopping)
             progress("it is stopped")
             try await runner.stop()
@@ -267,8 +310,10 @@ package actor SiteKeeper {
             await finish(nil)
             return .over
         case .settled:
+            // Something else may be said meanwhile.
+            guard plannedGuidance == guidance else { return .again }
             await settle()
-            return .rest
+            return plannedGuidance == guidance ? .rest : .again
         case .wait:
             enter(.failing)
             return .pause(seconds: max(0.01, backOff.untilSeconds - monotonicSeconds()))
@@ -279,18 +324,27 @@ package actor SiteKeeper {
     private func settle() async {
         snapshotIncarnation = nil
         isSettled = true
+        settledGuidance = plannedGuidance
         switch record.wish {
+        case _ where !guidance.mayRun:
+            switch guidance.route {
+            case .held: enter(.held)
+            case .elsewhere: enter(.moved)
+            case .some(.none), nil: enter(.stopped)
+            }
         case .stopped: enter(.stopped)
         case .asleep: enter(.asleep)
         case .awake:
             if state != .awake { lastVisitSeconds = monotonicSeconds() }
             enter(.awake)
             lastFailure = nil
+            former = nil
         case .removed: break
         }
-        if record.wish != .awake { await surroundings.capacity.release(domain) }
+        if record.wish != .awake || !guidance.mayRun { await surroundings.capacity.release(domain) }
         if case .docker = runme.start { seenContainers = try? await (runner as? DockerSite)?.containers() }
         await finish(nil)
+        if settledGuidance == guidance { dismissFollowers(nil) }
     }
 
     private func enter(_ new: SiteState) {
@@ -314,7 +368,7 @@ package actor SiteKeeper {
     /// Waits for an answer; false: something else is wanted meanwhile.
     private func becomesReady() async throws(Refusal) -> Bool {
         let begin = monotonicSeconds()
-        let (wish, revision) = (record.wish, record.revision)
+        let (wish, revision, guidance) = (record.wish, record.revision, guidance)
         let limit = Double(runme.ready.withinMilliseconds) / 1000
         var nextLook = begin + 0.25
         while true {
@@ -339,7 +393,8 @@ package actor SiteKeeper {
             // Visitors wait: in the first second every millisecond counts.
             let pause = now - begin < 1 ? 3 : now - begin < 5 ? 50 : 500
             try? await Task.sleep(for: .milliseconds(pause))
-            guard wish == record.wish, revision == record.revision else { return false }
+            guard wish == record.wish, revision == record.revision, guidance.mayRun == self.guidance.mayRun
+            else { return false }
         }
     }
 
@@ -348,7 +403,9 @@ package actor SiteKeeper {
     /// Whether somebody came between the decision that nobody is there and the moment when new visitors were
     /// let wait.
     private func hasVisitorAfterAll() async throws(Refusal) -> Bool {
-        guard record.wish == .asleep, operations.last?.verb == Operation.idleVerb else { return false }
+        guard record.wish == .asleep, guidance.mayRun, operations.last?.verb == Operation.idleVerb else {
+            return false
+        }
         await surroundings.edge.waitForReload()
         let traffic = try await surroundings.edge.traffic()[runner.tlsAddress.description]
         note(traffic)
@@ -367,15 +424,17 @@ package actor SiteKeeper {
         return Progress { text, fraction in for listener in listeners { listener(text, fraction) } }
     }
 
-    private func finish(_ refusal: Refusal?) async {
-        let ended = operations
-        operations = []
-        do throws(Refusal) {
-            try await surroundings.store.end(ended, failure: refusal?.text)
-        } catch {
-            surroundings.log.error("\(domain): \(error.text)")
-        }
+    /// Ends operations: those that the last step was chosen for, or all.
+    private func finish(_ refusal: Refusal?, isStep: Bool = false) async {
+        let ended = isStep ? operations.filter { plannedOperations.contains($0.identifier) } : operations
+        operations.removeAll { operation in ended.contains { $0.identifier == operation.identifier } }
         for operation in ended {
+            let refusal = refusal ?? supersession(of: operation)
+            do throws(Refusal) {
+                try await surroundings.store.end([operation], failure: refusal?.text)
+            } catch {
+                surroundings.log.error("\(domain): \(error.text)")
+            }
             listeners[operation.identifier] = nil
             for continuation in waiting.removeValue(forKey: operation.identifier) ?? [] {
                 continuation.resume(returning: refusal)
@@ -383,37 +442,55 @@ package actor SiteKeeper {
         }
     }
 
+    /// What has become of an operation when the site is as something else wanted it.
+    private func supersession(of operation: Operation) -> Refusal? {
+        let isSo =
+            switch operation.verb {
+            case Operation.visitorVerb, Operation.arrivalVerb: record.wish == .awake
+            case Operation.idleVerb: record.wish == .asleep
+            default: Yardmaster.Verb(rawValue: operation.verb).map { $0.wish == record.wish } ?? true
+            }
+        return isSo ? nil : Refusal(.conflict, "something else was wanted meanwhile: it is \(record.wish)")
+    }
+
     private func fail(_ refusal: Refusal) async -> Turn {
+        var refusal = refusal
         lastFailure = refusal.text
         surroundings.log.warning("\(domain): \(refusal.text)")
-        let previous = operations.last?.previousWish
+        let failed = operations.filter { plannedOperations.contains($0.identifier) }
+        // Something else is wanted by now; what has failed was for something that is not.
+        let isOutdated = operations.count > failed.count
+        let wish = record.wish
         let isAway = refusal.kind == .unavailable
         if isAway { wasEngineAway = true } else { backOff.fail(atSeconds: monotonicSeconds()) }
         // Who has asked for something gets it or leaves things as they were; what runs already is kept
         // running as well as it goes.
-        if let previous, !operations.isEmpty, previous != record.wish {
+        if let previous = failed.first?.previousWish, !isOutdated {
             do throws(Refusal) {
-                adopt(try await surroundings.store.revert(domain, to: previous), runme)
+                if let former, !isAway {
+                    let names = [former.runme.domain] + former.runme.aliases
+                    let record = try await surroundings.store.revert(
+                        domain, to: previous, runme: (former.text, names))
+                    adopt(record, former.runme)
+                    self.former = nil
+                    backOff.reset()
+                    refusal.text += "; the runme that served before is in force again"
+                } else if previous != record.wish {
+                    adopt(try await surroundings.store.revert(domain, to: previous), runme)
+                }
             } catch {
                 surroundings.log.error("\(domain): \(error.text)")
                 return .pause(seconds: 1)
             }
         }
-        await finish(refusal)
+        await finish(refusal, isStep: true)
+        dismissFollowers(refusal)
         if state == .starting, record.wish == .awake { enter(.failing) }
+        if isOutdated { return .again }
         if isAway { return .pause(seconds: 1) }
         // Of a site that should run the plan knows what to do meanwhile; of the others it is the same step
         // again.
-        return record.wish == .awake
+        return record.wish != wish || record.wish == .awake && guidance.mayRun
             ? .again : .pause(seconds: max(0.1, backOff.untilSeconds - monotonicSeconds()))
     }
 }
-
-extension Operation {
-    /// What the journal calls an operation that nobody typed: a visitor came, or nobody did for long.
-    package static let visitorVerb = "visit"
-    package static let idleVerb = "idle"
-}
-
-/// Seconds of the monotonic clock.
-func monotonicSeconds() -> Double { Double(monotonicNanoseconds()) / 1e9 }

@@ -50,6 +50,9 @@ package struct SiteNetwork: Equatable, Sendable {
         return "yard" + String(repeating: "0", count: 8 - digits.count) + digits
     }
 
+    /// Its first and its last address.
+    var addresses: ClosedRange<UInt32> { base...(base + (Self.addressCount - 1)) }
+
     private func text(_ offset: UInt32) -> String {
         let address = base + offset
         return [24, 16, 8, 0].map { "\(address >> $0 & 255)" }.joined(separator: ".")

@@ -15,7 +15,7 @@ package enum SiteCondition: Equatable, Sendable {
 /// it does not matter where an earlier attempt ended.
 package struct SitePlan: Equatable, Sendable {
     /// Which line the edge has for it.
-    package enum Route: CaseIterable, Sendable { case none, reject, asleep, target, other }
+    package enum Route: CaseIterable, Sendable { case none, reject, asleep, target, held, elsewhere, other }
 
     /// What is to be done next.
     package enum Step: Equatable, Sendable {
@@ -49,11 +49,14 @@ package struct SitePlan: Equatable, Sendable {
     package var snapshotIncarnation: String?
     /// Whether it has failed and is not to be tried again yet.
     package var isBackingOff: Bool
+    /// What a migration has to say.
+    package var guidance: SiteGuidance
 
     package init(
         wish: Wish, condition: SiteCondition, route: Route, readyIncarnation: String? = nil,
-        snapshotIncarnation: String? = nil, isBackingOff: Bool = false
+        snapshotIncarnation: String? = nil, isBackingOff: Bool = false, guidance: SiteGuidance = .none
     ) {
+        self.guidance = guidance
         self.wish = wish
         self.condition = condition
         self.route = route
@@ -64,12 +67,27 @@ package struct SitePlan: Equatable, Sendable {
 
     /// What is done now.
     package var next: Step {
-        switch wish {
+        if !guidance.mayRun { return nextToYield }
+        return switch wish {
         case .removed: nextToRemove
         case .stopped: nextToStop
         case .asleep: nextToSleep
         case .awake: nextToServe
         }
+    }
+
+    /// Somebody else is the writer, or is about to be. Visitors are led elsewhere, or let wait, before
+    /// anything ends.
+    private var nextToYield: Step {
+        let fixed = guidance.fixedRoute ?? .none
+        if route != fixed { return .publish(fixed) }
+        guard case .running(_, _, let incarnation) = condition else {
+            return isAnythingRunning ? .stop : .settled
+        }
+        // Only what is about to be copied has to be consistent.
+        let isSafe =
+            fixed != .held || snapshotIncarnation == incarnation || readyIncarnation != incarnation
+        return isSafe ? .stop : .snapshot
     }
 
     /// Visitors are refused before anything ends.
@@ -102,19 +120,22 @@ package struct SitePlan: Equatable, Sendable {
     }
 
     private var nextToServe: Step {
+        // Nobody is led to it before a migration says so.
+        let parked = guidance.fixedRoute ?? .asleep
+        let served = guidance.fixedRoute ?? .target
         switch condition {
         case .running(isCurrent: true, let isWhole, let incarnation):
             // Visitors can be served without the rest, if at all, so the route stays.
             if !isWhole { return isBackingOff ? .wait : .start }
             if readyIncarnation != incarnation { return isBackingOff ? .wait : .probe }
-            return route == .target ? .settled : .publish(.target)
+            return route == served ? .settled : .publish(served)
         case .running(isCurrent: false, _, _), .halfStopped(isCurrent: false):
-            return route == .asleep ? .stop : .publish(.asleep)
+            return route == parked ? .stop : .publish(parked)
         case .stopped(isCurrent: false), .absent:
-            if route != .asleep { return .publish(.asleep) }
+            if route != parked { return .publish(parked) }
             return isBackingOff ? .wait : .make
         case .stopped(isCurrent: true), .halfStopped(isCurrent: true):
-            if route != .asleep { return .publish(.asleep) }
+            if route != parked { return .publish(parked) }
             return isBackingOff ? .wait : .start
         }
     }

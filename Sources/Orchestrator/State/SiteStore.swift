@@ -8,7 +8,10 @@ package struct SiteStore: Sendable {
     /// Entries of the journal beyond these are forgotten, the oldest first.
     static let journalMax = 10_000
 
-    private let database: DatabasePool
+    let database: DatabasePool
+    /// Tells this yardmaster from others on the same engine. Nobody else knows it before it has made
+    /// something.
+    package let identity: String
 
     /// Opens the file, and makes it if there is none.
     package init(path: String) throws(Refusal) {
@@ -21,6 +24,12 @@ package struct SiteStore: Sendable {
             }
             database = try DatabasePool(path: path, configuration: configuration)
             try Self.migrator.migrate(database)
+            identity = try database.read { database in
+                guard let value = try String.fetchOne(database, sql: "SELECT value FROM identity") else {
+                    throw DatabaseError(message: "it does not say whose it is")
+                }
+                return value
+            }
         } catch {
             throw Refusal(.unavailable, "the state in \(path) cannot be opened: \(Self.words(error))")
         }
@@ -57,15 +66,45 @@ package struct SiteStore: Sendable {
                     CREATE INDEX operation_under_way ON operation (identifier) WHERE ended IS NULL;
                     """)
         }
+        migrator.registerMigration("migrations") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE ledger (
+                        site TEXT NOT NULL PRIMARY KEY,
+                        value TEXT NOT NULL,
+                        other_edge TEXT
+                    ) STRICT;
+                    CREATE TABLE peer (
+                        name TEXT NOT NULL PRIMARY KEY,
+                        address TEXT NOT NULL,
+                        fingerprint TEXT NOT NULL UNIQUE,
+                        since REAL NOT NULL,
+                        permissions INTEGER NOT NULL
+                    ) STRICT;
+                    CREATE TABLE invitation (
+                        key TEXT NOT NULL PRIMARY KEY,
+                        peer TEXT NOT NULL,
+                        permissions INTEGER NOT NULL,
+                        expires REAL NOT NULL,
+                        failures INTEGER NOT NULL,
+                        used_by TEXT
+                    ) STRICT;
+                    """)
+        }
+        migrator.registerMigration("identity") { database in
+            try database.execute(sql: "CREATE TABLE identity (value TEXT NOT NULL) STRICT")
+            try database.execute(
+                sql: "INSERT INTO identity VALUES (?)", arguments: [UUID().uuidString.lowercased()])
+        }
         return migrator
     }
 
     /// One sentence of what the database has to say.
-    private static func words(_ error: any Error) -> String {
+    static func words(_ error: any Error) -> String {
         (error as? DatabaseError)?.message ?? (error as NSError).localizedDescription
     }
 
-    private func write<Value: Sendable>(
+    func write<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(Refusal) -> Value {
         do {
@@ -77,7 +116,7 @@ package struct SiteStore: Sendable {
         }
     }
 
-    private func read<Value: Sendable>(
+    func read<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(Refusal) -> Value {
         do {
@@ -96,15 +135,20 @@ package struct SiteStore: Sendable {
         }
     }
 
-    /// Keeps a new site with its names, on the first network that is free of `networkCount`.
+    /// Keeps a new site with its names, on the first network that is free of `networkCount`; `obstacle` says
+    /// what else has addresses of one.
     package func add(
-        domain: String, names: [String], folder: String, runme: String, wish: Wish, networkCount: Int
+        domain: String, names: [String], folder: String, runme: String, wish: Wish, networkCount: Int,
+        obstacle: @escaping @Sendable (Int) -> String? = { _ in nil }
     ) async throws(Refusal) -> (SiteRecord, Operation) {
         try await write { database in
             let taken = try Set(Int.fetchAll(database, sql: "SELECT network FROM site"))
-            guard let network = (0..<networkCount).first(where: { !taken.contains($0) }) else {
+            let free = (0..<networkCount).lazy.filter { !taken.contains($0) }
+            guard let network = free.first(where: { obstacle($0) == nil }) else {
+                let other = free.first.flatMap(obstacle).map { ", some by the engine's network \($0)" } ?? ""
                 throw Refusal(
-                    .conflict, "there is no free network for another site: all \(networkCount) are taken")
+                    .conflict,
+                    "there is no free network for another site: all \(networkCount) are taken\(other)")
             }
             guard
                 try String.fetchOne(
@@ -130,7 +174,7 @@ package struct SiteStore: Sendable {
     /// to be started anew.
     package func change(
         _ domain: String, to wish: Wish, verb: String, runme: (text: String, names: [String])? = nil,
-        isRenewed: Bool = false
+        isRenewed: Bool = false, folder: String? = nil
     ) async throws(Refusal) -> (SiteRecord, Operation) {
         try await write { database in
             var record = try Self.record(database, domain)
@@ -139,6 +183,7 @@ package struct SiteStore: Sendable {
             }
             let previous = record.wish
             record.wish = wish
+            record.folder = folder ?? record.folder
             if let runme {
                 try Self.checkNames(database, runme.names, of: domain)
                 try database.execute(sql: "DELETE FROM name WHERE domain = ?", arguments: [domain])
@@ -152,10 +197,19 @@ package struct SiteStore: Sendable {
     }
 
     /// Another wish without an entry in the journal: what was wanted before an operation that has failed.
-    package func revert(_ domain: String, to wish: Wish) async throws(Refusal) -> SiteRecord {
+    package func revert(
+        _ domain: String, to wish: Wish, runme: (text: String, names: [String])? = nil
+    ) async throws(Refusal) -> SiteRecord {
         try await write { database in
             var record = try Self.record(database, domain)
             record.wish = wish
+            if let runme {
+                try Self.checkNames(database, runme.names, of: domain)
+                try database.execute(sql: "DELETE FROM name WHERE domain = ?", arguments: [domain])
+                try Self.writeNames(database, runme.names, of: domain)
+                record.runme = runme.text
+                record.revision += 1
+            }
             try Self.update(database, record)
             return record
         }
@@ -176,8 +230,10 @@ package struct SiteStore: Sendable {
 
     private static func update(_ database: Database, _ record: SiteRecord) throws {
         try database.execute(
-            sql: "UPDATE site SET wish = ?, revision = ?, runme = ? WHERE domain = ?",
-            arguments: [record.wish.rawValue, record.revision, record.runme, record.domain])
+            sql: "UPDATE site SET folder = ?, wish = ?, revision = ?, runme = ? WHERE domain = ?",
+            arguments: [
+                record.folder, record.wish.rawValue, record.revision, record.runme, record.domain,
+            ])
     }
 
     private static func checkNames(_ database: Database, _ names: [String], of domain: String) throws {

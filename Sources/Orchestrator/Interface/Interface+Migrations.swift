@@ -1,0 +1,132 @@
+import Foundation
+import Hummingbird
+import Migration
+import Peers
+import YardKit
+
+/// Peers and migrations.
+extension Interface {
+    func addMigrations(to router: Router<BasicRequestContext>) {
+        router.get("/v1/peers") { _, _ in
+            let link = try await migrator().link
+            let peers = try await Self.refusing { () async throws(PeerError) in try await link.book.peers() }
+            return Self.answer(
+                .object([
+                    "name": .string(link.identity.name.text),
+                    "fingerprint": .string(link.identity.fingerprint.text),
+                    "address": .string(link.address.description),
+                    "peers": .array(peers.map { Self.report($0) }),
+                ]))
+        }
+        router.post("/v1/peers/invitations") { request, _ in try await invite(request) }
+        router.post("/v1/peers") { request, _ in try await accept(request) }
+        router.delete("/v1/peers/:name") { _, context in
+            let link = try await migrator().link
+            let text = try context.parameters.require("name")
+            guard await !(try migrator()).needs(text) else {
+                throw Refusal(.conflict, "\(text) is needed by a migration: yard migrations")
+            }
+            let gone = try await Self.refusing { () async throws(PeerError) in
+                try await link.book.remove(try PeerName(text))
+            }
+            guard let gone else { throw Refusal(.missing, "there is no peer \(text)") }
+            await yardmaster.disconnect(gone)
+            return Self.answer(.object(["ok": .bool(true), "peer": Self.report(gone)]))
+        }
+        router.get("/v1/migrations") { _, _ in
+            Self.answer(.object(["migrations": .array(try await migrator().reports())]))
+        }
+        router.post("/v1/migrations") { request, _ in try await migrate(request) }
+        for wish in OperatorWish.allCases {
+            router.post("/v1/migrations/:domain/\(wish.rawValue)") { _, context in
+                let domain = try context.domain
+                try await migrator().hear(wish, domain)
+                return Self.answer(.object(["ok": .bool(true), "domain": .string(domain)]))
+            }
+        }
+    }
+
+    private func migrator() async throws(Refusal) -> Migrator {
+        guard let migrator = await yardmaster.migrator else {
+            throw Refusal(
+                .conflict, "there are no peers in the configuration: peers: { name, listen, address }")
+        }
+        return migrator
+    }
+
+    private static func refusing<Value>(
+        _ body: () async throws(PeerError) -> Value
+    ) async throws(Refusal) -> Value {
+        do throws(PeerError) {
+            return try await body()
+        } catch {
+            throw Refusal(error)
+        }
+    }
+
+    private static func report(_ peer: Peer) -> JSONValue {
+        .object([
+            "name": .string(peer.name.text), "address": .string(peer.address.description),
+            "fingerprint": .string(peer.fingerprint.text),
+            "since": .string(peer.since.ISO8601Format()),
+            "may": .array(peer.permissions.words.map { .string($0) }),
+        ])
+    }
+
+    // MARK: Peers
+
+    private func invite(_ request: Request) async throws -> Response {
+        let body = try await Self.body(request)
+        let link = try await migrator().link
+        guard let name = body["name"].text else { throw Refusal(.invalid, "`name` is missing") }
+        let token = try await Self.refusing { () async throws(PeerError) in
+            let (invitation, token) = try Invitation.make(
+                for: try PeerName(name), from: link.identity, at: [link.address])
+            try await link.book.add(invitation)
+            return token
+        }
+        return Self.answer(
+            .object([
+                "ok": .bool(true), "token": .string(token.text),
+                "expires": .string(token.expires.ISO8601Format()),
+            ]))
+    }
+
+    private func accept(_ request: Request) async throws -> Response {
+        let body = try await Self.body(request)
+        let link = try await migrator().link
+        guard let text = body["token"].text else { throw Refusal(.invalid, "`token` is missing") }
+        let peer = try await Self.refusing { () async throws(PeerError) in
+            try await link.client.accept(
+                try InvitationToken(text), ownAddress: link.address, keepingIn: link.book,
+                as: try body["name"].text.map { (name) throws(PeerError) in try PeerName(name) })
+        }
+        return Self.answer(.object(["ok": .bool(true), "peer": Self.report(peer)]))
+    }
+
+    // MARK: Migrations
+
+    private func migrate(_ request: Request) async throws -> Response {
+        let body = try await Self.body(request)
+        guard let site = body["site"].text, let peer = body["to"].text else {
+            throw Refusal(.invalid, "`site` and `to` are wanted")
+        }
+        let pause = body["max_pause_seconds"].double ?? Migrator.pauseSecondsMax
+        guard (0.5...600).contains(pause) else {
+            throw Refusal(.invalid, "`max_pause_seconds` is a number from 0.5 to 600")
+        }
+        let isDry = body["dry_run"].flag == true
+        let migrator = try await migrator()
+        return await work(request) { (progress) throws(Refusal) in
+            let proposal = try await migrator.propose(site, to: peer, pauseSeconds: pause, progress)
+            let plan = JSONValue.array(proposal.plan.lines.map { .string($0) })
+            if isDry { return .object(["ok": .bool(true), "plan": plan, "migration": .null]) }
+            try await migrator.begin(proposal)
+            try await migrator.follow(proposal.plan.site, progress)
+            let report = await migrator.reports().last {
+                $0["site"].text == proposal.plan.site && $0["role"].text == "giving"
+            }
+            return .object(["ok": .bool(true), "plan": plan, "migration": report ?? .null])
+        }
+    }
+}

@@ -1,0 +1,215 @@
+import Foundation
+import Migration
+import Peers
+import Runme
+import YardKit
+
+/// What the hoster who takes a site answers, and what it lets in.
+extension Migrator {
+    /// All that peers can ask for.
+    nonisolated var methods: [PeerMethod] {
+        [
+            PeerMethod("edge", for: .offer) { _ in
+                guard let edge = self.link.edge else { return .refusal("sites are not taken here") }
+                return .answer(JSONValue(encoding: edge))
+            },
+            PeerMethod("migration", for: .offer) { request in await self.answer(request) },
+            PeerMethod("send", for: .offer) { request in await self.admit(request) },
+            PeerMethod("standing", for: []) { request in await self.standing(request) },
+        ]
+    }
+
+    private func standing(_ request: PeerRequest) async -> PeerAnswer {
+        guard let inquiry = request.content.decoded(MigrationInquiry.self) else {
+            return .refusal("this is no inquiry")
+        }
+        let ledger = await kept(inquiry.site).ledger
+        return .answer(JSONValue(encoding: ledger.standing(of: inquiry, from: request.peer.name.text)))
+    }
+
+    /// Answers when there is more to say than that it is worked at, or after a while.
+    private func answer(_ peerRequest: PeerRequest) async -> PeerAnswer {
+        guard let request = peerRequest.content.decoded(MigrationRequest.self) else {
+            return .refusal("this is no request of a migration")
+        }
+        guard link.edge != nil else { return .refusal("sites are not taken here") }
+        let peer = peerRequest.peer.name.text
+        let end = Self.now + 2
+        if case .offer = request.demand, let reason = obstacle(to: request, from: peer) {
+            return .refusal(reason)
+        }
+        do throws(Refusal) {
+            while true {
+                let terms = await terms(besides: request.site)
+                let answer = try await change(request.site) {
+                    $0.answer(request, from: peer, terms: terms, atSeconds: Self.now)
+                }
+                // Who compares has work of its own to do meanwhile.
+                var isHeld = answer.outcome == .working
+                if case .compare = request.demand { isHeld = false }
+                if !isHeld || Self.now > end || Task.isCancelled {
+                    return .answer(JSONValue(encoding: answer))
+                }
+                try? await Task.sleep(for: .milliseconds(10))
+            }
+        } catch {
+            return .refusal(error.text)
+        }
+    }
+
+    /// What is not a matter of one site alone: a migration belongs to one, and a peer has only so many.
+    private func obstacle(to request: MigrationRequest, from peer: String) -> String? {
+        let others = allKept.values.filter { $0.ledger.site != request.site }.compactMap(\.ledger.incoming)
+        if others.contains(where: { $0.migration == request.migration }) {
+            return "that migration is one of another site"
+        }
+        let count = others.count { $0.peer == peer && $0.state != .serving }
+        return count < Self.incomingMax ? nil : "\(count) sites of \(peer) are on their way here already"
+    }
+
+    private func terms(besides site: String) async -> HosterTerms {
+        let names = await sites.names().filter { $0.value != site }
+        return HosterTerms(
+            products: configuration.peers?.products, freeBytes: Self.freeBytes(configuration.sitesPath),
+            siteBytesMax: configuration.peers?.siteBytesMax ?? 0,
+            memoryBytesMax: configuration.peers?.siteMemoryBytesMax ?? 0, takenNames: Set(names.keys))
+    }
+
+    /// Lets something into the staging of a migration, if that is open for it.
+    private func admit(_ request: PeerRequest) async -> PeerAnswer {
+        let content = request.content
+        guard let site = content["site"].text, let migration = await kept(site).ledger.incoming,
+            migration.migration.description == content["migration"].text,
+            migration.peer == request.peer.name.text
+        else { return .refusal("there is no such migration here") }
+        switch content["what"].text {
+        case "certificate" where migration.permits(.certificate):
+            return await receiveCertificate(content, migration)
+        case "image" where migration.permits(.image): return await receiveImage(content, migration)
+        case "copy":
+            guard let pass = content["pass"].integer, migration.permits(.copy(pass: pass)) else { break }
+            return .stream(.null) { (stream) throws(PeerError) in
+                try await self.receiveCopy(stream, pass, migration)
+            }
+        default: break
+        }
+        return .refusal("nothing of that kind is expected here now")
+    }
+
+    private func receiveCertificate(
+        _ content: JSONValue, _ migration: DestinationMigration
+    ) async -> PeerAnswer {
+        let folder = SiteFolder(path: staging(migration))
+        do {
+            guard let text = content["runme"].text, let certificate = content["certificate"].text else {
+                return .refusal("a runme and a certificate are wanted")
+            }
+            let (runme, _, _) = try SiteFolder.parse(Array(text.utf8), named: SiteFolder.manifestName)
+            guard runme.domain == migration.site, let path = runme.certificatePath else {
+                return .refusal("this is not the runme of \(migration.site), or it has no certificate")
+            }
+            try makeStaging(migration)
+            let file = URL(fileURLWithPath: try folder.innerPath(path))
+            try FileManager.default.createDirectory(
+                at: file.deletingLastPathComponent(), withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700])
+            try Data(certificate.utf8).write(to: file, options: .atomic)
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+            try Data(text.utf8).write(to: URL(fileURLWithPath: folder.manifestPath), options: .atomic)
+        } catch {
+            return .refusal((error as? Refusal)?.text ?? error.localizedDescription)
+        }
+        await noteTaking(.received(.certificate), migration.site)
+        return .answer(.null)
+    }
+
+    private func receiveImage(_ content: JSONValue, _ migration: DestinationMigration) async -> PeerAnswer {
+        guard let image = content["image"].text.flatMap({ ImageReference($0) }),
+            ImageReference.list(migration.offer.image).contains(image)
+        else { return .refusal("this image was not offered") }
+        let isLast = content["last"].flag == true
+        let have = (try? await has(image)) ?? false
+        return .stream(.object(["have": .bool(have)])) { (stream) throws(PeerError) in
+            if !have { try await self.load(image, from: stream, migration) }
+            if isLast { await self.noteTaking(.received(.image), migration.site) }
+        }
+    }
+
+    private func load(
+        _ image: ImageReference, from stream: PeerStream, _ migration: DestinationMigration
+    ) async throws(PeerError) {
+        let file = incoming(migration) + "/image-\(UUID().uuidString).tar"
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        do throws(Refusal) {
+            try makeStaging(migration)
+            try await FileStream.receiveAsRefusal(
+                file, bytesMax: configuration.peers?.siteBytesMax ?? 0, from: stream)
+            try await Self.checkNameless(file)
+            try await engine.use { (engine) throws(EngineError) in
+                _ = try await engine.loadImages(from: file)
+            }
+            guard try await has(image) else {
+                throw Refusal(.invalid, "the image that was sent is another one than \(image.text)")
+            }
+        } catch {
+            throw PeerError(.refused, error.text)
+        }
+    }
+
+    /// A name in an image's file would take the place of an image that is here.
+    private static func checkNameless(_ file: String) async throws(Refusal) {
+        let names = try await Tool.run(["tar", "-tf", file]).split(separator: "\n")
+        // The engine may read what another way of writing the same path has put there.
+        let isPlain = names.allSatisfy { name in
+            !name.hasPrefix("/") && !name.split(separator: "/").contains { $0 == "." || $0 == ".." }
+        }
+        guard isPlain, names.count(where: { $0 == "manifest.json" }) == 1, !names.contains("repositories")
+        else { throw Refusal(.invalid, "the image that was sent is not of the form that is taken") }
+        let manifest = try await Tool.run(["tar", "-xOf", file, "manifest.json"])
+        guard let value = try? JSONReader.read(Array(manifest.utf8)), value.elements.count == 1,
+            value.elements[0]["RepoTags"].elements.isEmpty
+        else { throw Refusal(.invalid, "the image that was sent has names, or is several") }
+    }
+
+    private func receiveCopy(
+        _ stream: PeerStream, _ pass: Int, _ migration: DestinationMigration
+    ) async throws(PeerError) {
+        await endReceivers(of: migration.site)
+        // It may be over by now, and from here to the next wait nobody comes in between.
+        guard let now = allKept[migration.site]?.ledger.incoming, now.migration == migration.migration,
+            now.permits(.copy(pass: pass))
+        else { throw PeerError(.refused, "this pass is over") }
+        let (folder, file) = (staging(migration), incoming(migration) + "/rsyncd.conf")
+        let receiver = Task { () -> Result<Void, PeerError> in
+            do throws(PeerError) {
+                try await CopyPass.receive(into: folder, configuration: file, through: stream)
+                return .success(())
+            } catch {
+                return .failure(error)
+            }
+        }
+        receivers[migration.site] = receiver
+        let result = await withTaskCancellationHandler {
+            await receiver.value
+        } onCancel: {
+            receiver.cancel()
+        }
+        if receivers[migration.site] == receiver { receivers[migration.site] = nil }
+        try result.get()
+        await noteTaking(.received(.copy(pass: pass)), migration.site)
+        let cache = cache(migration)
+        Task { await cache.warm() }
+    }
+}
+
+extension FileStream {
+    fileprivate static func receiveAsRefusal(
+        _ path: String, bytesMax: UInt64, from stream: PeerStream
+    ) async throws(Refusal) {
+        do throws(PeerError) {
+            try await receive(path, bytesMax: bytesMax, from: stream)
+        } catch {
+            throw Refusal(error)
+        }
+    }
+}

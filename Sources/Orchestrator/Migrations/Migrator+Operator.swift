@@ -1,0 +1,196 @@
+import Foundation
+import Linux
+import Migration
+import Peers
+import Runme
+import YardKit
+
+/// What operators ask of migrations.
+extension Migrator {
+    /// What of the pause is not the last copy, before anything was measured: drain, stop, compare, start.
+    private static let overheadSeconds = 1.5
+    private static let startSeconds = 1.0
+    static let pauseSecondsMax = 5.0
+
+    /// What a migration would be, and where it leads.
+    struct Proposal: Sendable {
+        var plan: MigrationPlan
+        var edge: EdgeAddress
+    }
+
+    /// Looks at the site and asks the peer; nothing is begun.
+    func propose(
+        _ name: String, to peerName: String, pauseSeconds: Double, _ progress: Progress
+    ) async throws(Refusal) -> Proposal {
+        let peer = try await link.peer(peerName)
+        guard let domain = await sites.names()[name.lowercased()],
+            let keeper = await sites.keeper(of: domain)
+        else { throw Refusal(.missing, "there is no site \(name)") }
+        progress("\(peerName) is asked")
+        let edge: EdgeAddress
+        do throws(PeerError) {
+            guard let answer = try await link.client.ask(peer, "edge").decoded(EdgeAddress.self),
+                HostPort(answer.tls) != nil, answer.http.map({ HostPort($0) != nil }) ?? true
+            else { throw PeerError(.unclear, "\(peerName) does not say where its edge is") }
+            edge = answer
+        } catch {
+            throw Refusal(error)
+        }
+        let (record, runme) = await (keeper.record, keeper.runme)
+        progress("the site is looked at")
+        let offer = try await offer(record, runme, keeper.runner)
+        let migration = MigrationIdentifier(Self.randomDigits())
+        guard let migration else { throw Refusal(.failed, "there is no random number") }
+        let plan = MigrationPlan(
+            migration: migration, site: domain, peer: peerName, offer: offer,
+            challenge: Self.randomDigits(), pauseSecondsMax: pauseSeconds,
+            overheadSeconds: Self.overheadSeconds, startSeconds: Self.startSeconds)
+        if let flaw = plan.flaw { throw Refusal(.invalid, flaw) }
+        return Proposal(plan: plan, edge: edge)
+    }
+
+    /// Begins it.
+    func begin(_ proposal: Proposal) async throws(Refusal) {
+        let site = proposal.plan.site
+        var kept = await kept(site)
+        // Somebody may have been quicker.
+        if let known = allKept[site] { kept = known }
+        if let reason = kept.ledger.begin(proposal.plan, atSeconds: Self.now) {
+            throw Refusal(.conflict, reason)
+        }
+        // Where the names will lead is known before anything can depend on it.
+        kept.otherEdge = proposal.edge
+        try store.keep(kept)
+        took(kept)
+    }
+
+    private func offer(
+        _ record: SiteRecord, _ runme: Runme, _ runner: any SiteRunner
+    ) async throws(Refusal) -> MigrationOffer {
+        if let flaw = runme.travelFlaw { throw Refusal(.conflict, "\(runme.domain) \(flaw)") }
+        let folder = SiteFolder(path: record.folder)
+        let (own, text, _) = try folder.manifest()
+        guard text == record.runme else {
+            throw Refusal(
+                .conflict, "the runme of \(own.domain) has changed since it was taken: yard site restart")
+        }
+        guard let path = runme.certificatePath else {
+            throw Refusal(
+                .conflict, "\(runme.domain) has no certificate in its runme (tls:), which has to go first")
+        }
+        let certificate = try SiteCertificate(path: try folder.existingPath(path))
+        if let flaw = certificate.flaw(for: runme.domain, atSeconds: Self.now) {
+            throw Refusal(.conflict, flaw)
+        }
+        var images: [ImageReference] = []
+        for name in runme.namedImages {
+            let image = try await engine.use { (engine) throws(EngineError) in try await engine.image(name) }
+            guard let image else { throw Refusal(.missing, "there is no image \(name) here") }
+            images.append(ImageReference(name: name, identifier: image.identifier))
+        }
+        let (bytes, files) = try await Self.size(of: record.folder)
+        return MigrationOffer(
+            names: [runme.domain] + runme.aliases, product: runme.product, bytes: bytes, files: files,
+            memoryBytes: runner.memoryBytes, certificateFingerprint: certificate.fingerprint,
+            certificateEndsSeconds: certificate.endsSeconds,
+            image: images.isEmpty ? nil : images.map(\.text).joined(separator: " "))
+    }
+
+    private static func size(of folder: String) async throws(Refusal) -> (bytes: UInt64, files: UInt64) {
+        func count(_ option: String) async throws(Refusal) -> UInt64 {
+            let text = try await Tool.run(["du", "-s", option, "--", folder])
+            return UInt64(text.prefix { $0.isNumber }) ?? 0
+        }
+        return (try await count("--bytes"), try await count("--inodes"))
+    }
+
+    private static func randomDigits() -> String {
+        [randomBits(), randomBits()].map { bits in
+            let digits = String(bits, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+
+    /// Says something to the migration of a site, in whichever role this hoster has.
+    func hear(_ wish: OperatorWish, _ site: String) async throws(Refusal) {
+        guard let ledger = allKept[site]?.ledger else {
+            throw Refusal(.missing, "\(site) is not being migrated")
+        }
+        let isGiving = ledger.outgoing.map { !$0.isOver } ?? false
+        let reason = try await change(site) { ledger in
+            isGiving
+                ? ledger.hearOutgoing(wish, atSeconds: Self.now)
+                : ledger.hearIncoming(wish, atSeconds: Self.now)
+        }
+        if let reason { throw Refusal(.conflict, reason) }
+    }
+
+    /// Waits until a migration that was begun serves there, or has turned back; tells each step.
+    func follow(_ site: String, _ progress: Progress) async throws(Refusal) {
+        var told: MigrationStep?
+        while true {
+            guard let outgoing = allKept[site]?.ledger.outgoing else { return }
+            switch outgoing.state {
+            case .forwarding, .ending, .closing, .done: return
+            case .reverted(let reason), .clearing(let reason):
+                throw Refusal(.failed, "\(site) stays here: \(reason)")
+            default: break
+            }
+            if outgoing.isStalled {
+                throw Refusal(
+                    .unavailable,
+                    "it does not go on (\(outgoing.retry.reason ?? "")): yard migrations resume \(site)")
+            }
+            if let step = outgoing.step, step != told {
+                progress(step.title)
+                told = step
+            }
+            try? await Task.sleep(for: .milliseconds(50))
+        }
+    }
+
+    // MARK: Reports
+
+    /// All migrations, by their sites.
+    func reports() -> [JSONValue] {
+        allKept.sorted { $0.key < $1.key }.flatMap { _, kept in
+            [
+                kept.ledger.outgoing.map { Self.report($0, kept) },
+                kept.ledger.incoming.map { Self.report($0, kept) },
+            ].compactMap(\.self)
+        }
+    }
+
+    private static func report(_ migration: OriginMigration, _ kept: KeptLedger) -> JSONValue {
+        let report = migration.report
+        return .object([
+            "site": .string(migration.plan.site), "role": .string("giving"),
+            "peer": .string(migration.plan.peer), "migration": .string("\(migration.plan.migration)"),
+            "state": .string(migration.state.word), "step": .text(migration.step?.title),
+            "over": .bool(migration.isOver), "stalled": .bool(migration.isStalled),
+            "promised_pause_seconds": .seconds(report.promisedPauseSeconds),
+            "pause_seconds": report.pauseSeconds.map { .seconds($0) } ?? .null,
+            "rounds": .integer(report.rounds), "bytes": .number("\(report.bytes)"),
+            "last_copy_bytes": report.lastCopyBytes.map { .number("\($0)") } ?? .null,
+            "seconds": report.seconds.map { .seconds($0) } ?? .null,
+            "lost_writes": .integer(report.lostWrites), "failure": .text(report.failure),
+            "retry": .text(migration.retry.reason), "by_hand": .text(migration.handwork),
+            "forwards_to": .text(kept.otherEdge?.tls),
+            "residual_sessions": migration.residual.map { .integer($0.sessions) } ?? .null,
+            "end_proposed": .bool(migration.isEndProposed),
+        ])
+    }
+
+    private static func report(_ migration: DestinationMigration, _ kept: KeptLedger) -> JSONValue {
+        .object([
+            "site": .string(migration.site), "role": .string("taking"), "peer": .string(migration.peer),
+            "migration": .string("\(migration.migration)"), "state": .string(migration.state.word),
+            "over": .bool(false), "retry": .text(migration.retry.reason),
+        ])
+    }
+}
+
+extension JSONValue {
+    /// A text, or null.
+    static func text(_ text: String?) -> JSONValue { text.map { .string($0) } ?? .null }
+}

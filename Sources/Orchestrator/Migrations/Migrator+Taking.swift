@@ -1,0 +1,324 @@
+import Archive
+import Foundation
+import Linux
+import Migration
+import Peers
+import Routes
+import Runme
+import YardKit
+
+/// What the hoster does who takes a site.
+extension Migrator {
+    /// So many sites of one peer may be on their way at once.
+    static let incomingMax = 8
+
+    func perform(
+        _ action: DestinationMigration.Action, of migration: DestinationMigration
+    ) async -> DestinationMigration.Event {
+        if case .inquire(let inquiry) = action { return await inquire(inquiry, action, migration) }
+        do {
+            return .performed(action, try await work(action, migration))
+        } catch let error as ArchiveRefusal {
+            return .performed(action, .refused(reason: error.text))
+        } catch let refusal as Refusal {
+            let isPassing = refusal.kind == .unavailable
+            return .performed(
+                action, isPassing ? .failed(reason: refusal.text) : .refused(reason: refusal.text))
+        } catch {
+            return .performed(action, .failed(reason: "\(error)"))
+        }
+    }
+
+    private func inquire(
+        _ inquiry: MigrationInquiry, _ action: DestinationMigration.Action, _ migration: DestinationMigration
+    ) async -> DestinationMigration.Event {
+        do {
+            let peer = try await link.peer(migration.peer)
+            let content = try await link.client.ask(peer, "standing", JSONValue(encoding: inquiry))
+            guard let standing = content.decoded(MigrationStanding.self) else {
+                return .performed(action, .failed(reason: "\(peer.name) gives an answer that is none"))
+            }
+            return .told(inquiry, standing)
+        } catch {
+            let text = (error as? PeerError)?.text ?? (error as? Refusal)?.text ?? "\(error)"
+            return .performed(action, .failed(reason: text))
+        }
+    }
+
+    private func work(
+        _ action: DestinationMigration.Action, _ migration: DestinationMigration
+    ) async throws -> DestinationMigration.Result {
+        switch action {
+        case .inquire, .wait: return .done
+        case .close:
+            try removeIncoming(migration)
+            return .done
+        case .checkCertificate: return try checkCertificate(migration)
+        case .fetchImage: return try await fetchImages(migration)
+        case .preparePass: return try await preparePass(migration)
+        case .digest(let challenge):
+            await endReceivers(of: migration.site)
+            return .digest(try await cache(migration).digest(challenge, isNew: true))
+        case .start: return try await start(migration)
+        case .openRoute:
+            guard let keeper = await sites.keeper(of: migration.site) else {
+                throw Refusal(.unavailable, "the site is not known")
+            }
+            try await keeper.follow()
+            await edge.waitForReload()
+            caches["taking \(migration.migration)"] = nil
+            return .done
+        case .stop:
+            if let keeper = await sites.keeper(of: migration.site) { try await keeper.follow() }
+            return .done
+        case .remove: return try await remove(migration)
+        }
+    }
+
+    // MARK: Where things are
+
+    /// Everything of a migration that has not become a site.
+    func incoming(_ migration: DestinationMigration) -> String {
+        "\(configuration.sitesPath)/.incoming/\(migration.site)/\(migration.migration)"
+    }
+    /// What becomes the site's folder.
+    func staging(_ migration: DestinationMigration) -> String { incoming(migration) + "/site" }
+    /// Tells that the folder in its place came with this migration.
+    private func mark(_ migration: DestinationMigration) -> String { incoming(migration) + "/installed" }
+    private func place(_ migration: DestinationMigration) -> String {
+        "\(configuration.sitesPath)/\(migration.site)"
+    }
+
+    func cache(_ migration: DestinationMigration) -> DigestCacheOfFolder {
+        let key = "taking \(migration.migration)"
+        if let cache = caches[key] { return cache }
+        let cache = DigestCacheOfFolder(path: staging(migration))
+        caches[key] = cache
+        return cache
+    }
+
+    func makeStaging(_ migration: DestinationMigration) throws(Refusal) {
+        do {
+            try FileManager.default.createDirectory(
+                atPath: staging(migration), withIntermediateDirectories: true)
+            // Nobody but root looks into what is not a site yet.
+            try FileManager.default.setAttributes(
+                [.posixPermissions: 0o700], ofItemAtPath: "\(configuration.sitesPath)/.incoming")
+        } catch {
+            throw Refusal(.unavailable, "the staging cannot be made: \(error.localizedDescription)")
+        }
+    }
+
+    // MARK: Before the grant
+
+    private func checkCertificate(
+        _ migration: DestinationMigration
+    ) throws(Refusal) -> DestinationMigration.Result {
+        let folder = SiteFolder(path: staging(migration))
+        guard FileManager.default.fileExists(atPath: folder.manifestPath) else { return .missing }
+        if let flaw = try manifestFlaw(folder, migration) { return .refused(reason: flaw) }
+        let (runme, _, _) = try folder.manifest()
+        guard let path = runme.certificatePath,
+            FileManager.default.fileExists(atPath: try folder.innerPath(path))
+        else { return .missing }
+        let certificate = try SiteCertificate(path: try folder.existingPath(path))
+        guard certificate.fingerprint == migration.offer.certificateFingerprint else {
+            return .refused(reason: "the certificate is another one than that of the offer")
+        }
+        if let flaw = certificate.flaw(for: migration.site, atSeconds: Self.now) {
+            return .refused(reason: flaw)
+        }
+        return .done
+    }
+
+    /// Why the runme is not the one that was offered, or none that is taken; nil: it is. It is asked again
+    /// when the last copy has come: that may have brought another one.
+    private func manifestFlaw(
+        _ folder: SiteFolder, _ migration: DestinationMigration
+    ) throws(Refusal) -> String? {
+        let (runme, _, _) = try folder.manifest()
+        guard [runme.domain] + runme.aliases == migration.offer.names,
+            runme.product == migration.offer.product, runme.memoryBytes <= migration.offer.memoryBytes
+        else { return "the runme is not the one that was offered" }
+        return runme.travelFlaw.map { "the site \($0)" }
+    }
+
+    private func fetchImages(
+        _ migration: DestinationMigration
+    ) async throws(Refusal) -> DestinationMigration.Result {
+        try await fetchImages(migration, of: SiteFolder(path: staging(migration)))
+    }
+
+    private func fetchImages(
+        _ migration: DestinationMigration, of folder: SiteFolder
+    ) async throws(Refusal) -> DestinationMigration.Result {
+        let offered = ImageReference.list(migration.offer.image)
+        let (runme, _, _) = try folder.manifest()
+        for name in runme.namedImages {
+            guard let image = offered.first(where: { $0.name == name }) else {
+                return .refused(reason: "the offer does not say which \(name) is meant")
+            }
+            guard try await has(image) else { return .missing }
+        }
+        return .done
+    }
+
+    /// Whether an image is here under its name. One that is here without the name gets it.
+    func has(_ image: ImageReference) async throws(Refusal) -> Bool {
+        let here = try await engine.use { (engine) throws(EngineError) in
+            (try await engine.image(image.name), try await engine.image(image.identifier))
+        }
+        if let named = here.0, named.identifier != image.identifier {
+            throw Refusal(.conflict, "another image is called \(image.name) here")
+        }
+        if here.0 != nil { return true }
+        guard here.1 != nil else { return false }
+        try await engine.use { (engine) throws(EngineError) in
+            try await engine.tagImage(image.identifier, as: image.name)
+        }
+        return true
+    }
+
+    private func preparePass(
+        _ migration: DestinationMigration
+    ) async throws(Refusal) -> DestinationMigration.Result {
+        await endReceivers(of: migration.site)
+        try makeStaging(migration)
+        let free = Self.freeBytes(configuration.sitesPath)
+        guard free > migration.offer.bytes / 100 else {
+            return .refused(reason: "the disk of the new hoster is full")
+        }
+        return .done
+    }
+
+    static func freeBytes(_ path: String) -> UInt64 {
+        let attributes = try? FileManager.default.attributesOfFileSystem(forPath: path)
+        return (attributes?[.systemFreeSize] as? NSNumber)?.uint64Value ?? 0
+    }
+
+    func endReceivers(of site: String) async {
+        while let receiver = receivers[site] {
+            receiver.cancel()
+            _ = await receiver.value
+            if receivers[site] == receiver { receivers[site] = nil }
+        }
+    }
+
+    // MARK: With the grant
+
+    private func start(_ migration: DestinationMigration) async throws(Refusal) -> DestinationMigration.Result
+    {
+        let (staging, place, mark) = (staging(migration), place(migration), mark(migration))
+        let files = FileManager.default
+        if files.fileExists(atPath: staging) {
+            // Behind the mark it is ours to remove again, so nothing of somebody else may be there.
+            guard !files.fileExists(atPath: place) else {
+                return .refused(reason: "there is a folder of that name at the new hoster already")
+            }
+            do throws(Linux.Errno) {
+                try writeFileAtomically(mark, Array(try Self.identity(of: staging).utf8))
+                try renameFile(staging, to: place)
+                try OpenFolder(path: configuration.sitesPath).synchroniseNames()
+            } catch {
+                throw Refusal(.unavailable, "\(place) cannot be made: \(error)")
+            }
+        }
+        let folder = SiteFolder(path: place)
+        if let flaw = try manifestFlaw(folder, migration) { return .refused(reason: flaw) }
+        guard case .done = try await fetchImages(migration, of: folder) else {
+            return .refused(reason: "the runme wants another image than was offered")
+        }
+        try await sites.take(migration.site, folder: place)
+        guard let keeper = await sites.keeper(of: migration.site) else {
+            throw Refusal(.unavailable, "the site is not known yet")
+        }
+        try await keeper.follow()
+        let runner = await keeper.runner
+        let shown = await CertificateProbe.fingerprint(
+            at: runner.tlsAddress, name: migration.site, proxy: runner.ports.proxy)
+        switch shown {
+        case .success(migration.offer.certificateFingerprint): return .done
+        case .success: return .refused(reason: "the site shows another certificate there")
+        case .failure(let reason): return .failed(reason: "no TLS with the site there: \(reason.text)")
+        }
+    }
+
+    /// Which folder it is, whatever it is called.
+    private static func identity(of path: String) throws(Linux.Errno) -> String {
+        let status = try OpenFolder(path: path).status(of: OpenFolder.itself)
+        return "\(status.device) \(status.inode)"
+    }
+
+    /// Whether what stands in the site's place came with this migration.
+    private func isOurs(_ migration: DestinationMigration) -> Bool {
+        guard let noted = try? String(contentsOfFile: mark(migration), encoding: .utf8),
+            let found = try? Self.identity(of: place(migration))
+        else { return false }
+        return noted == found
+    }
+
+    private func remove(
+        _ migration: DestinationMigration
+    ) async throws(Refusal) -> DestinationMigration.Result {
+        await endReceivers(of: migration.site)
+        caches["taking \(migration.migration)"] = nil
+        let ledger = await kept(migration.site).ledger
+        // What runs here by a grant is not ours to remove, nor what somebody else has put there.
+        if !ledger.token.isHeld, isOurs(migration) {
+            if ledger.edgeRoute == .elsewhere {
+                // Its names still lead to whom it was given.
+                try await sites.keeper(of: migration.site)?.runner.clear()
+            } else {
+                try await sites.drop(migration.site)
+            }
+            try Self.remove(place(migration))
+        }
+        try removeIncoming(migration)
+        return .done
+    }
+
+    private func removeIncoming(_ migration: DestinationMigration) throws(Refusal) {
+        try Self.remove(incoming(migration))
+        let parent = "\(configuration.sitesPath)/.incoming/\(migration.site)"
+        if (try? FileManager.default.contentsOfDirectory(atPath: parent).isEmpty) == true {
+            try Self.remove(parent)
+        }
+    }
+
+    private static func remove(_ path: String) throws(Refusal) {
+        guard FileManager.default.fileExists(atPath: path) else { return }
+        do {
+            try FileManager.default.removeItem(atPath: path)
+        } catch {
+            throw Refusal(.unavailable, "\(path) cannot be removed: \(error.localizedDescription)")
+        }
+    }
+}
+
+extension Runme {
+    /// What its containers may have together.
+    var memoryBytes: UInt64 {
+        guard case .docker(let docker) = start else { return 0 }
+        return ([docker.container] + docker.sidecars.values).reduce(0) { $0 &+ ($1.memoryBytes ?? 0) }
+    }
+
+    /// Why such a site does not move; nil: it does. A program would run as whomever its folder belongs to,
+    /// and an image in the folder may bring names of its own.
+    var travelFlaw: String? {
+        guard case .docker(let docker) = start else {
+            return "is not one of containers, which alone can move"
+        }
+        let isCarried = ([docker.container] + docker.sidecars.values).contains { container in
+            if case .archive = container.image { true } else { false }
+        }
+        return isCarried ? "carries an image in its folder; give it a name (docker load, docker tag)" : nil
+    }
+
+    /// Images that a site wants by their names; those that are carried in its folder come with it.
+    var namedImages: [String] {
+        guard case .docker(let docker) = start else { return [] }
+        return ([docker.container] + docker.sidecars.sorted { $0.key < $1.key }.map(\.value)).compactMap {
+            if case .named(let name) = $0.image { name } else { nil }
+        }
+    }
+}

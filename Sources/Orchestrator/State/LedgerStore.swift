@@ -1,0 +1,60 @@
+import Foundation
+import GRDB
+import Migration
+
+/// A ledger, and where the other hoster's edge is.
+struct KeptLedger: Sendable {
+    var ledger: SiteLedger
+    /// Asked for when a migration begins; nil: there was none.
+    var otherEdge: EdgeAddress?
+}
+
+/// Where an edge takes connections from the edges of peers.
+struct EdgeAddress: Codable, Equatable, Sendable {
+    /// TLS, behind a header of the PROXY protocol.
+    var tls: String
+    /// Plain HTTP, for the challenges of certificate authorities.
+    var http: String?
+}
+
+extension SiteStore {
+    /// All ledgers, by their sites.
+    func ledgers() async throws(Refusal) -> [String: KeptLedger] {
+        try await read { database in
+            let rows = try Row.fetchAll(database, sql: "SELECT * FROM ledger")
+            return try rows.reduce(into: [:]) { ledgers, row in
+                let (site, value, edge): (String, String, String?) = (
+                    row["site"], row["value"], row["other_edge"]
+                )
+                let decoder = JSONDecoder()
+                ledgers[site] = KeptLedger(
+                    ledger: try decoder.decode(SiteLedger.self, from: Data(value.utf8)),
+                    otherEdge: try edge.map { try decoder.decode(EdgeAddress.self, from: Data($0.utf8)) })
+            }
+        }
+    }
+
+    /// Keeps one as a whole; it is on the disk when this returns. It does not wait for others, because what
+    /// follows from it must not be done before.
+    func keep(_ kept: KeptLedger) throws(Refusal) {
+        do {
+            let encoder = JSONEncoder()
+            let value = String(decoding: try encoder.encode(kept.ledger), as: UTF8.self)
+            let edge = try kept.otherEdge.map { String(decoding: try encoder.encode($0), as: UTF8.self) }
+            try database.write { database in
+                if kept.ledger.isEmpty {
+                    try database.execute(
+                        sql: "DELETE FROM ledger WHERE site = ?", arguments: [kept.ledger.site])
+                } else {
+                    try database.execute(
+                        sql: """
+                            INSERT INTO ledger VALUES (?1, ?2, ?3)
+                            ON CONFLICT (site) DO UPDATE SET value = ?2, other_edge = ?3
+                            """, arguments: [kept.ledger.site, value, edge])
+                }
+            }
+        } catch {
+            throw Refusal(.unavailable, "the state cannot be written: \(Self.words(error))")
+        }
+    }
+}
