@@ -52,7 +52,7 @@ extension SitesOfThisMachine {
         /// A program is started again when it ends, outlives yardmaster, is found again by the next one, and
         /// ends with its site.
         @Test func aProgramIsSupervised() throws {
-            let hoster = try Hoster(engineSocket: "/nonexistent/docker.sock")
+            let hoster = try Hoster(compare: "3s", engineSocket: "/nonexistent/docker.sock")
             let domain = "program.example"
             try makeCommandSite(hoster, domain, port: try FreePort.any())
             let added = try hoster.yard("site", "add", domain, "--start")
@@ -62,7 +62,10 @@ extension SitesOfThisMachine {
 
             kill(first, SIGKILL)
             // Who comes in the moment before its end is noticed finds nobody.
-            #expect(Pause.until(seconds: 10) { (try? page(hoster, domain)) == "from the program\n" })
+            #expect(
+                Pause.until(seconds: 10, everyMilliseconds: 200) {
+                    (try? page(hoster, domain)) == "from the program\n"
+                })
             let second = try #require(try process(of: domain))
             #expect(second != first)
 
@@ -73,7 +76,10 @@ extension SitesOfThisMachine {
             #expect(try process(of: domain) == second)
             // One that it has not started itself is missed, too, when it ends; the comparison sees it.
             kill(second, SIGKILL)
-            #expect(Pause.until(seconds: 40) { (try? page(hoster, domain)) == "from the program\n" })
+            #expect(
+                Pause.until(seconds: 40, everyMilliseconds: 200) {
+                    (try? page(hoster, domain)) == "from the program\n"
+                })
 
             let slept = try hoster.yard("site", "sleep", domain)
             #expect(slept.succeeded, "\(slept.everything)")

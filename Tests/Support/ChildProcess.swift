@@ -200,12 +200,15 @@ package enum Pause {
         usleep(count * 1000)
     }
 
-    /// Looks until it is so. False when it was not within the time.
-    package static func until(seconds: Double = 10, _ isSo: () throws -> Bool) rethrows -> Bool {
+    /// Looks until it is so; with longer pauses where a look starts a program. False when it was not within
+    /// the time.
+    package static func until(
+        seconds: Double = 10, everyMilliseconds pause: UInt32 = 5, _ isSo: () throws -> Bool
+    ) rethrows -> Bool {
         let deadline = ContinuousClock.now + .seconds(seconds)
         while try !isSo() {
             guard ContinuousClock.now < deadline else { return false }
-            short()
+            milliseconds(pause)
         }
         return true
     }
