@@ -60,6 +60,13 @@ package struct SiteLedger: Codable, Equatable, Sendable {
         !token.isHeld && token.epoch == 0 && outgoing == nil && incoming == nil && kept.isEmpty
     }
 
+    /// Somebody adds the site here by hand. Nobody else has it as far as is known: no migration of it is left
+    /// to look at, only the epoch of one that was turned back.
+    package mutating func claim() {
+        guard !token.isHeld, outgoing == nil, incoming == nil else { return }
+        token.goOn(after: token.epoch)
+    }
+
     // MARK: Giving
 
     /// Begins to give the site away; or the reason why not, in one sentence.

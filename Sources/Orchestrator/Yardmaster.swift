@@ -200,8 +200,9 @@ package actor Yardmaster {
         let (record, operation) = try await store.add(
             domain: runme.domain, names: names, folder: folder.path, runme: text, wish: wish,
             networkCount: configuration.pool.networkCount, obstacle: try await obstacle(to: runme))
-        install(record, runme, [operation])
         do throws(Refusal) {
+            try await migrator?.claim(record.domain)
+            install(record, runme, [operation])
             try await waitForEnd(of: operation)
         } catch {
             tasks[record.domain]?.cancel()

@@ -99,7 +99,7 @@ import Testing
         let made = try blueprint(
             Blueprint.Declaration(volumes: ["/\(nasty)", "/a b\"\\#"], ports: ["443"], user: nasty))
         guard case .docker(let docker) = try parse(made).start else { return #expect(Bool(false)) }
-        #expect(docker.container.volumes == ["a-b": "/a b\"\\#"] || docker.container.volumes.count == 1)
+        #expect(Array(docker.container.volumes.values) == ["/a b\"\\#"])
         #expect(throws: InvalidSource.self) {
             try parse(blueprint(Blueprint.Declaration(ports: ["443"]), domain: nasty))
         }

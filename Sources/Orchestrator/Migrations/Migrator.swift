@@ -138,12 +138,17 @@ package actor Migrator {
             "\(site) was given away\(peer.map { " to \($0)" } ?? ""): it comes back by a migration from there"
     }
 
+    /// A site is added by hand of which nothing is known but an epoch: this hoster is its writer, in a later
+    /// one.
+    func claim(_ site: String) async throws(Refusal) {
+        if ledgers[site] != nil { try await change(site) { $0.claim() } }
+    }
+
     /// Changes a ledger: on the disk, then in memory, then told to everybody.
     @discardableResult
     func change<Value>(_ site: String, _ body: (inout SiteLedger) -> Value) async throws(Refusal) -> Value {
         if ledgers[site] == nil {
             let isHere = await sites.isKnown(site)
-            // What is added by hand where nothing is known any more but an epoch goes on after it.
             if ledgers[site] == nil {
                 return try change(
                     KeptLedger(ledger: SiteLedger(site: site, isHere: isHere)), body)
