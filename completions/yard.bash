@@ -929,13 +929,13 @@ _yard_migrations() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    list|resume|revert|finish)
+    list|show|resume|revert|finish)
         # Offer subcommand argument completions
         "_yard_migrations_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'list resume revert finish' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'list show resume revert finish' -- "${cur}"))
         ;;
     esac
 }
@@ -951,6 +951,30 @@ _yard_migrations_list() {
     case "${prev}" in
     '--yardmaster')
         __yard_add_completions -f
+        return
+        ;;
+    esac
+}
+
+_yard_migrations_show() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--yardmaster)
+    __yard_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--yardmaster')
+        __yard_add_completions -f
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    1)
+        __yard_add_completions -W "$(__yard_custom_complete ---completion migrations show -- positional@0 "${COMP_CWORD}" "$(__yard_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -1006,7 +1030,7 @@ _yard_migrations_revert() {
 
 _yard_migrations_finish() {
     repeating_flags=()
-    non_repeating_flags=(--json --version -h --help)
+    non_repeating_flags=(--force --json --version -h --help)
     repeating_options=()
     non_repeating_options=(--yardmaster)
     __yard_offer_flags_options 1

@@ -95,12 +95,14 @@ function __yard_parse_tokens -S
             switch $unparsed_tokens[1]
             case 'list'
                 __yard_parse_subcommand 0 'yardmaster=' 'json' 'version' 'h/help'
+            case 'show'
+                __yard_parse_subcommand 1 'yardmaster=' 'json' 'version' 'h/help'
             case 'resume'
                 __yard_parse_subcommand 1 'yardmaster=' 'json' 'version' 'h/help'
             case 'revert'
                 __yard_parse_subcommand 1 'yardmaster=' 'json' 'version' 'h/help'
             case 'finish'
-                __yard_parse_subcommand 1 'yardmaster=' 'json' 'version' 'h/help'
+                __yard_parse_subcommand 1 'force' 'yardmaster=' 'json' 'version' 'h/help'
             end
         case 'doctor'
             __yard_parse_subcommand 0 'socket=' 'json' 'version' 'h/help'
@@ -371,6 +373,7 @@ complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yar
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard migrations" version' -l 'version' -d 'Show the version.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard migrations" h help' -s 'h' -l 'help' -d 'Show help information.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard migrations" -eq 1' -fa 'list' -d 'Lists them, and what they wait for.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard migrations" -eq 1' -fa 'show' -d 'Shows all that is known of the migration of one site.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard migrations" -eq 1' -fa 'resume' -d 'Tries again at once what has failed.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard migrations" -eq 1' -fa 'revert' -d 'Takes everything back; possible until the switch.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard migrations" -eq 1' -fa 'finish' -d 'Ends the forwarding: DNS has moved. The old copy is kept for a week.'
@@ -378,6 +381,11 @@ complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yar
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard migrations list" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard migrations list" version' -l 'version' -d 'Show the version.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard migrations list" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard migrations show" -eq 1' -fka '(__yard_custom_completion ---completion migrations show -- positional@0 (count (__yard_tokens -pc)) (__yard_tokens -tC))'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard migrations show" yardmaster' -l 'yardmaster' -d 'yardmaster\'s socket (default: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).' -rF
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard migrations show" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard migrations show" version' -l 'version' -d 'Show the version.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard migrations show" h help' -s 'h' -l 'help' -d 'Show help information.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard migrations resume" -eq 1' -fka '(__yard_custom_completion ---completion migrations resume -- positional@0 (count (__yard_tokens -pc)) (__yard_tokens -tC))'
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard migrations resume" yardmaster' -l 'yardmaster' -d 'yardmaster\'s socket (default: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).' -rF
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard migrations resume" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'
@@ -388,6 +396,7 @@ complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yar
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard migrations revert" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard migrations revert" version' -l 'version' -d 'Show the version.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard migrations revert" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard migrations finish" force' -l 'force' -d 'End it even if visitors lose by it.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard migrations finish" -eq 1' -fka '(__yard_custom_completion ---completion migrations finish -- positional@0 (count (__yard_tokens -pc)) (__yard_tokens -tC))'
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard migrations finish" yardmaster' -l 'yardmaster' -d 'yardmaster\'s socket (default: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).' -rF
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard migrations finish" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'

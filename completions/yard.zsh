@@ -611,6 +611,7 @@ _yard_migrations() {
     command)
         local -ar subcommands=(
             'list:Lists them, and what they wait for.'
+            'show:Shows all that is known of the migration of one site.'
             'resume:Tries again at once what has failed.'
             'revert:Takes everything back; possible until the switch.'
             'finish:Ends the forwarding: DNS has moved. The old copy is kept for a week.'
@@ -619,7 +620,7 @@ _yard_migrations() {
         ;;
     arg)
         case "${words[1]}" in
-        list|resume|revert|finish)
+        list|show|resume|revert|finish)
             "_yard_migrations_${words[1]}" && ret=0
             ;;
         esac
@@ -632,6 +633,20 @@ _yard_migrations() {
 _yard_migrations_list() {
     local -i ret=1
     local -ar arg_specs=(
+        '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
+        '--json[Print JSON\: one object, or one for each line of a list.]'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_yard_migrations_show() {
+    local -i ret=1
+    local -ar arg_specs=(
+        ':domain:{__yard_custom_complete ---completion migrations show -- positional@0 "${current_word_index}" "$(__yard_cursor_index_in_current_word)"}'
         '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
         '--json[Print JSON\: one object, or one for each line of a list.]'
         '--version[Show the version.]'
@@ -673,6 +688,7 @@ _yard_migrations_revert() {
 _yard_migrations_finish() {
     local -i ret=1
     local -ar arg_specs=(
+        '--force[End it even if visitors lose by it.]'
         ':domain:{__yard_custom_complete ---completion migrations finish -- positional@0 "${current_word_index}" "$(__yard_cursor_index_in_current_word)"}'
         '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
         '--json[Print JSON\: one object, or one for each line of a list.]'

@@ -19,16 +19,20 @@ enum Tool {
         errors.split(separator: "\n").suffix(3).joined(separator: " | ")
     }
 
-    /// Its output. It is ended after some time. It has this process's variables, unless it inherits none.
+    /// Its output, when it has read the input. It is ended after some time. It has this process's variables,
+    /// unless it inherits none.
     @discardableResult
     static func run(
         _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:],
-        inherits: Bool = true, seconds: Double = 600, explanation: @escaping Explanation = Tool.lastWords
+        inherits: Bool = true, input: String = "", seconds: Double = 600,
+        explanation: @escaping Explanation = Tool.lastWords
     ) async throws(Refusal) -> String {
         let name = arguments[0]
         do {
             return try await withThrowingTaskGroup(of: String?.self) { group in
-                group.addTask { try await output(arguments, folder, environment, inherits, explanation) }
+                group.addTask {
+                    try await output(arguments, folder, environment, inherits, input, explanation)
+                }
                 group.addTask {
                     try await Task.sleep(for: .seconds(seconds))
                     return nil
@@ -48,7 +52,7 @@ enum Tool {
 
     private static func output(
         _ arguments: [String], _ folder: String?, _ environment: [String: String], _ inherits: Bool,
-        _ explanation: Explanation
+        _ input: String, _ explanation: Explanation
     ) async throws -> String {
         let name = arguments[0]
         let variables = environment.reduce(into: [Environment.Key: String]()) {
@@ -58,7 +62,7 @@ enum Tool {
             name.contains("/") ? .path(FilePath(name)) : .name(name),
             arguments: Arguments(Array(arguments.dropFirst())),
             environment: inherits ? .inherit.updating(variables.mapValues { $0 }) : .custom(variables),
-            workingDirectory: folder.map { FilePath($0) },
+            workingDirectory: folder.map { FilePath($0) }, input: .string(input),
             output: .string(limit: outputBytesMax), error: .string(limit: outputBytesMax))
         guard result.terminationStatus.isSuccess else {
             let words = explanation(result.standardOutput, result.standardError)

@@ -113,7 +113,10 @@ package actor Yardmaster {
         do throws(PeerError) {
             let identity = try Identity.loadOrMake(
                 path: configuration.identityPath, name: try PeerName(settings.name))
-            let edgeAddress = settings.forwardTLS.map { EdgeAddress(tls: $0, http: settings.forwardHTTP) }
+            let visitors = settings.addresses.isEmpty ? nil : settings.addresses.map(\.description)
+            let edgeAddress = settings.forwardTLS.map {
+                EdgeAddress(tls: $0, http: settings.forwardHTTP, visitors: visitors)
+            }
             let link = PeerLink(
                 client: try PeerClient(identity), identity: identity, book: PeerStore(store: store),
                 address: try PeerAddress(settings.address), edge: edgeAddress)

@@ -32,6 +32,8 @@ package struct YardmasterConfiguration: Equatable, Sendable {
 
     /// Other hosters; nil: there are none.
     package var peers: PeerSettings?
+    /// What is told and asked of DNS.
+    package var names = NameSettings()
     /// The most that copies may take of the link beside a site that runs; nil: all.
     package var bandwidthBytesPerSecond: Int?
 
@@ -121,6 +123,10 @@ package struct YardmasterConfiguration: Equatable, Sendable {
             readPeers(&peers, &reader)
             reader.finish(peers)
         }
+        if let node = fields.take("dns"), var names = reader.fields(node, of: "dns") {
+            readNames(&names, &reader)
+            reader.finish(names)
+        }
         reader.finish(fields)
     }
 
@@ -177,6 +183,43 @@ package struct YardmasterConfiguration: Equatable, Sendable {
         }
         if let node = fields.take("products") {
             settings.products = Set(reader.texts(node, of: "products").map(\.text))
+        }
+        guard let node = fields.take("addresses") else { return }
+        settings.addresses = reader.texts(node, of: "addresses").compactMap { item in
+            if let address = VisitorAddress(item.text) { return address }
+            reader.error(item.mark, "`\(item.text)` is not an IP address")
+            return nil
+        }
+        // Without one, visitors who have no IPv6 would find nothing behind the names.
+        if !settings.addresses.contains(where: { $0.kind == .ipv4 }) {
+            reader.error(node.place, "addresses has no IPv4 address")
+        }
+    }
+
+    private mutating func readNames(_ fields: inout Fields, _ reader: inout ManifestReader) {
+        func server(_ item: (text: String, place: TextMark)) -> HostPort? {
+            let text = item.text
+            let whole = text.contains(":") && VisitorAddress(text) != nil ? "[\(text)]" : text
+            if let server = HostPort(text) ?? HostPort("\(whole):53") { return server }
+            reader.error(item.place, "`\(text)` is not an IP address, with or without a port")
+            return nil
+        }
+        if let node = fields.take("server"), let text = reader.text(node, of: "server") {
+            names.server = server((text, node.place))
+        }
+        if let node = fields.take("key"), let text = reader.text(node, of: "key") {
+            if !text.hasPrefix("/") { reader.error(node.place, "key is an absolute path") }
+            names.keyPath = text
+        }
+        if let node = fields.take("ttl"),
+            let value = reader.quantity(
+                node, of: "ttl",
+                { (text) throws(Quantity.Fault) in try Quantity.milliseconds(text, in: 1000...86_400_000) })
+        {
+            names.ttlSeconds = value / 1000
+        }
+        if let node = fields.take("resolvers") {
+            names.resolvers = reader.texts(node, of: "resolvers").compactMap { server(($0.text, $0.mark)) }
         }
     }
 

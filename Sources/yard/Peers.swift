@@ -97,23 +97,19 @@ struct Migrate: ParsableCommand {
     }
 
     func run() throws {
-        let content = JSONValue.object([
-            "site": .string(domain), "to": .string(peer), "dry_run": .bool(true),
+        let wanted: KeyValuePairs<String, JSONValue> = [
+            "site": .string(domain), "to": .string(peer),
             "max_pause_seconds": .number("\(DurationText.seconds(maxPause) ?? 5)"),
-        ])
-        if !dryRun, !output.isJSON {
-            // The promise comes before anything is done.
-            let plan = try socket.follow(.post, "/v1/migrations", content, output)
-            Output.write(plan["plan"].elements.compactMap(\.text).map { Human.clean($0) })
-        }
-        let members = content.members.filter { $0.name != "dry_run" || dryRun }
-        let result = try socket.follow(.post, "/v1/migrations", .object(members), output)
+            "dry_run": .bool(dryRun || !output.isJSON),
+        ]
+        var result = try socket.follow(.post, "/v1/migrations", .object(wanted), output)
         if output.isJSON { return Output.write([result.line]) }
-        if dryRun {
-            Output.write(result["plan"].elements.compactMap(\.text).map { Human.clean($0) })
-        } else {
-            Output.write(MigrationsText.report(result["migration"]))
-        }
+        // The promise comes before anything is done.
+        Output.write(result["plan"].elements.compactMap(\.text).map { Human.clean($0) })
+        if dryRun { return }
+        result = try socket.follow(
+            .post, "/v1/migrations", .object(["proposal": result["proposal"]]), output)
+        Output.write(MigrationsText.report(result["migration"]))
     }
 }
 
@@ -132,7 +128,8 @@ enum DurationText {
 struct Migrations: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Lists migrations, and tells them what to do.",
-        subcommands: [List.self, Resume.self, Revert.self, Finish.self], defaultSubcommand: List.self)
+        subcommands: [List.self, Show.self, Resume.self, Revert.self, Finish.self],
+        defaultSubcommand: List.self)
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -143,6 +140,22 @@ struct Migrations: ParsableCommand {
         func run() throws {
             let found = try socket.client.ask(.get, "/v1/migrations")["migrations"].elements
             Output.write(output.isJSON ? found.map(\.line) : MigrationsText.list(found, Output.style))
+        }
+    }
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Shows all that is known of the migration of one site.")
+        @OptionGroup var site: SiteArgument
+        @OptionGroup var output: OutputOptions
+
+        func run() throws {
+            let found = try site.socket.client.ask(.get, "/v1/migrations")["migrations"].elements
+                .filter { $0["site"].text == site.domain }
+            guard !found.isEmpty else {
+                throw YardError("\(site.domain) is not being migrated, and never was", status: .refused)
+            }
+            Output.write(output.isJSON ? found.map(\.line) : found.flatMap { MigrationsText.report($0) })
         }
     }
 
@@ -164,8 +177,10 @@ struct Migrations: ParsableCommand {
 
     struct Finish: MigrationVerb {
         static let configuration = CommandConfiguration(
-            abstract: "Ends the forwarding: DNS has moved. The old copy is kept for a week.")
+            abstract: "Ends the forwarding: DNS has moved. The old copy is kept for a week.",
+            discussion: "While visitors still come by the old address it refuses, and says who does.")
         static let wish = "finish"
+        @Flag(help: "End it even if visitors lose by it.") var force = false
         @OptionGroup var site: SiteArgument
         @OptionGroup var output: OutputOptions
     }
@@ -176,12 +191,17 @@ protocol MigrationVerb: ParsableCommand {
     static var wish: String { get }
     var site: SiteArgument { get }
     var output: OutputOptions { get }
+    /// Even if visitors lose by it.
+    var force: Bool { get }
 }
 
 extension MigrationVerb {
+    var force: Bool { false }
+
     func run() throws {
         let answer = try site.socket.client.ask(
-            .post, "/v1/migrations/\(URIText.escaped(site.domain))/\(Self.wish)")
+            .post, "/v1/migrations/\(URIText.escaped(site.domain))/\(Self.wish)",
+            .object(["force": .bool(force)]))
         Output.write([output.isJSON ? answer.line : "done: yard migrations"])
     }
 }

@@ -43,6 +43,25 @@ struct ConfigurationTests {
         #expect(read == wanted && wanted.logPath == "/t/logs")
     }
 
+    @Test func whatIsSaidOfDNSIsRead() throws {
+        let read = try parse(
+            """
+            peers: { name: a, listen: ["0.0.0.0:1"], address: "b:1", addresses: [203.0.113.7, "2001:db8::7"] }
+            dns:
+              server: 192.0.2.53
+              key: /k
+              ttl: 2m
+              resolvers: ["9.9.9.9", "[2001:db8::1]:5353", "2001:db8::2"]
+            """)
+        #expect(read.names.server == HostPort("192.0.2.53", 53) && read.names.keyPath == "/k")
+        #expect(read.names.ttlSeconds == 120)
+        #expect(
+            read.names.resolvers.map(\.description) == [
+                "9.9.9.9:53", "[2001:db8::1]:5353", "[2001:db8::2]:53",
+            ])
+        #expect(read.peers?.addresses.map(\.description) == ["203.0.113.7", "2001:db8::7"])
+    }
+
     @Test func mistakesAreToldWithTheirPlaces() {
         for (text, message) in [
             ("sites: here\n", "1:8: error: sites is an absolute path without blanks"),
@@ -51,6 +70,12 @@ struct ConfigurationTests {
             ("limits: { running: 0 }\n", "1:20: error: running is a number of sites, at least 1"),
             ("edge: { route: /x }\n", "1:9: error: edge has no `route`"),
             ("compare: soon\n", "1:10: error: "),
+            ("dns: { server: here }\n", "1:16: error: `here` is not an IP address, with or without a port"),
+            ("dns: { key: key }\n", "1:13: error: key is an absolute path"),
+            (
+                "peers: { name: a, listen: [], address: 'b:1', addresses: ['2001:db8::7'] }\n",
+                "1:58: error: addresses has no IPv4 address"
+            ),
         ] {
             do throws(InvalidSource) {
                 _ = try parse(text)

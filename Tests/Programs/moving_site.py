@@ -2,7 +2,8 @@
 fifty times a second, as a database would.
 
 GET /write/NUMBER appends the number to /data/writes and answers with the client's address; GET / says how many
-there are. Connections begin with a PROXY header, version 2, if $PROXY is set.
+there are. Connections begin with a PROXY header, version 2, if $PROXY is set. Port 80 answers challenges of certificate
+authorities with files of /data/acme.
 """
 
 import os
@@ -71,12 +72,30 @@ def serve(connection, context, peer):
         connection.close()
 
 
+def challenges():
+    listener = socket.create_server(("0.0.0.0", 80))
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(10)
+            try:
+                path = connection.recv(4096).split(b" ")[1].decode()
+                with open(f"{DATA}/acme/{os.path.basename(path)}") as file:
+                    body, status = file.read(), "200 OK"
+            except (OSError, IndexError):
+                body, status = "", "404 Not Found"
+            head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            connection.sendall((head + body).encode())
+
+
 os.makedirs(DATA, exist_ok=True)
 writes = open(f"{DATA}/writes", "a")
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0) if lock.acquire() else None)
 threading.Thread(target=database, daemon=True).start()
+threading.Thread(target=challenges, daemon=True).start()
 tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 tls.load_cert_chain(os.environ["SWITCHYARD_CERTIFICATE"])
+tls.set_alpn_protocols(["http/1.1", "acme-tls/1"])
 listener = socket.create_server(("0.0.0.0", 443), backlog=1024)
 while True:
     accepted, origin = listener.accept()

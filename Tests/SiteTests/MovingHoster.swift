@@ -127,7 +127,7 @@ final class MovingPair {
             start:
               docker:
                 image: moving:1
-                ports: { tls: 443, proxy: v2 }
+                ports: { tls: 443, http: 80, proxy: v2 }
                 volumes: { data: /data }
                 env_file: env
             ready: { check: hello, within: 20s }
@@ -179,6 +179,12 @@ final class MovingHoster {
 
             """)
         try write("routes.d/other.routes", "other.example reject\n")
+        try writeConfiguration("")
+    }
+
+    /// `more`: what follows the lines that all tests need; with two blanks in front it belongs to `peers:`.
+    private func writeConfiguration(_ more: String) throws {
+        let own = "10.199.3.\(number)"
         try write(
             "yardmaster.yaml",
             """
@@ -198,6 +204,8 @@ final class MovingHoster {
               address: "\(own):7443"
               forward: "\(own):8443"
               forward_http: "\(own):80"
+              addresses: ["\(address)"]
+            \(more)
 
             """)
     }
@@ -240,6 +248,13 @@ final class MovingHoster {
         guard Pause.until(seconds: 20, { (try? client.ask(.get, "/v1/status")) != nil }) else {
             throw ChildProcessError(description: "yardmaster does not serve: \(log.suffix(800))")
         }
+    }
+
+    /// Starts it anew with another configuration.
+    func restartYardmaster(_ more: String) throws {
+        try killYardmaster()
+        try writeConfiguration(more)
+        try startYardmaster()
     }
 
     /// Kills it.

@@ -38,9 +38,11 @@ extension Interface {
         }
         router.post("/v1/migrations") { request, _ in try await migrate(request) }
         for wish in OperatorWish.allCases {
-            router.post("/v1/migrations/:domain/\(wish.rawValue)") { _, context in
+            router.post("/v1/migrations/:domain/\(wish.rawValue)") { request, context in
                 let domain = try context.domain
-                try await migrator().hear(wish, domain)
+                let hasBody = request.headers[.contentLength].map { $0 != "0" } ?? false
+                let isForced = hasBody ? try await Self.body(request)["force"].flag == true : false
+                try await migrator().hear(wish, domain, isForced: isForced)
                 return Self.answer(.object(["ok": .bool(true), "domain": .string(domain)]))
             }
         }
@@ -106,27 +108,48 @@ extension Interface {
 
     // MARK: Migrations
 
+    /// Proposes a migration, begins one, or begins what was proposed.
     private func migrate(_ request: Request) async throws -> Response {
         let body = try await Self.body(request)
+        let migrator = try await migrator()
+        if let text = body["proposal"].text {
+            let proposal = try await migrator.proposal(text)
+            return await work(request) { (progress) throws(Refusal) in
+                try await Self.carryOut(proposal, migrator, progress)
+            }
+        }
         guard let site = body["site"].text, let peer = body["to"].text else {
-            throw Refusal(.invalid, "`site` and `to` are wanted")
+            throw Refusal(.invalid, "`site` and `to` are wanted, or `proposal`")
         }
         let pause = body["max_pause_seconds"].double ?? Migrator.pauseSecondsMax
         guard (0.5...600).contains(pause) else {
             throw Refusal(.invalid, "`max_pause_seconds` is a number from 0.5 to 600")
         }
         let isDry = body["dry_run"].flag == true
-        let migrator = try await migrator()
         return await work(request) { (progress) throws(Refusal) in
             let proposal = try await migrator.propose(site, to: peer, pauseSeconds: pause, progress)
-            let plan = JSONValue.array(proposal.plan.lines.map { .string($0) })
-            if isDry { return .object(["ok": .bool(true), "plan": plan, "migration": .null]) }
-            try await migrator.begin(proposal)
-            try await migrator.follow(proposal.plan.site, progress)
-            let report = await migrator.reports().last {
-                $0["site"].text == proposal.plan.site && $0["role"].text == "giving"
-            }
-            return .object(["ok": .bool(true), "plan": plan, "migration": report ?? .null])
+            guard isDry else { return try await Self.carryOut(proposal, migrator, progress) }
+            return .object([
+                "ok": .bool(true), "plan": Self.plan(of: proposal), "migration": .null,
+                "proposal": .string("\(proposal.plan.migration)"),
+            ])
         }
+    }
+
+    private static func plan(of proposal: Migrator.Proposal) -> JSONValue {
+        .array(proposal.lines.map { .string($0) })
+    }
+
+    private static func carryOut(
+        _ proposal: Migrator.Proposal, _ migrator: Migrator, _ progress: Progress
+    ) async throws(Refusal) -> JSONValue {
+        try await migrator.begin(proposal)
+        try await migrator.follow(proposal.plan.site, progress)
+        let report = await migrator.reports().last {
+            $0["site"].text == proposal.plan.site && $0["role"].text == "giving"
+        }
+        return .object([
+            "ok": .bool(true), "plan": plan(of: proposal), "migration": report ?? .null, "proposal": .null,
+        ])
     }
 }

@@ -15,6 +15,7 @@ extension Migrator {
             },
             PeerMethod("migration", for: .offer) { request in await self.answer(request) },
             PeerMethod("send", for: .offer) { request in await self.admit(request) },
+            PeerMethod("announce", for: .offer) { request in await self.answerAnnouncement(request) },
             PeerMethod("standing", for: []) { request in await self.standing(request) },
         ]
     }

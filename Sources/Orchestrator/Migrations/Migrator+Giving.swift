@@ -63,7 +63,7 @@ extension Migrator {
         case .digest(let challenge):
             return .digest(try await cache(migration).digest(challenge, isNew: false))
         case .setAside: return try await setAside(migration)
-        case .announce: return announce(migration)
+        case .announce: return try await announce(migration)
         case .endForwarding:
             if let keeper = await sites.keeper(of: site) {
                 try await keeper.follow()
@@ -71,7 +71,7 @@ extension Migrator {
                 let ledger = await kept(site).ledger
                 if !ledger.token.isHeld, ledger.incoming == nil { try await sites.drop(site) }
             }
-            residuals[site] = nil
+            forgetLooks(site)
             return .done
         case .clear:
             caches[Self.cacheKey(migration)] = nil
@@ -152,8 +152,12 @@ extension Migrator {
             let last = JSONValue.bool(index == images.count - 1)
             let request = header(
                 migration, "image", ["image": .string(image.text), "last": last])
+            let bytes = (try? FileManager.default.attributesOfItem(atPath: file)[.size]) as? UInt64
+            defer { transfers[migration.plan.site] = nil }
             try await link.client.stream(peer, "send", request) { (answer, stream) throws(PeerError) in
                 if answer["have"].flag == true { return }
+                await self.show(
+                    Transfer(text: "the image \(image.name)", stream: stream, bytes: bytes), of: migration)
                 try await FileStream.send(file, through: stream)
             }
         }
@@ -166,12 +170,22 @@ extension Migrator {
         let request = header(migration, "copy", ["pass": .integer(pass)])
         let limit = configuration.bandwidthBytesPerSecond.map { BandwidthLimit(bytesPerSecond: $0) }
         let isLast = migration.state == .copyingLast
+        // How much has changed since the first round is not known before it is sent.
+        let bytes = migration.rounds.isEmpty ? migration.plan.offer.bytes : nil
+        defer { transfers[migration.plan.site] = nil }
         let round = try await link.client.stream(peer, "send", request) { (_, stream) throws(PeerError) in
+            await self.show(
+                Transfer(text: isLast ? "the last copy" : "the data", stream: stream, bytes: bytes),
+                of: migration)
             // Visitors wait for the last one.
-            try await CopyPass.send(folder, through: stream, within: isLast ? nil : limit)
+            return try await CopyPass.send(folder, through: stream, within: isLast ? nil : limit)
         }
         if !isLast { await (try cache(migration)).warm() }
         return .copied(round)
+    }
+
+    private func show(_ transfer: Transfer, of migration: OriginMigration) {
+        transfers[migration.plan.site] = transfer
     }
 
     // MARK: After the switch
@@ -204,27 +218,6 @@ extension Migrator {
         caches[Self.cacheKey(migration)] = nil
         try? files.removeItem(atPath: scratch(migration.plan.migration))
         return .done
-    }
-
-    /// What has to be typed where no server of names is told.
-    private func announce(_ migration: OriginMigration) -> OriginMigration.Result {
-        let names = migration.plan.offer.names.joined(separator: ", ")
-        return .refused(
-            reason: "let \(names) lead to the address of \(migration.plan.peer) in DNS; until then all that "
-                + "comes here is forwarded")
-    }
-
-    /// What still comes by the old address: counted by this edge.
-    func residual(_ site: String, _ migration: OriginMigration) async -> ResidualTraffic? {
-        guard let address = await kept(site).otherEdge?.tls,
-            let traffic = try? await edge.traffic()[address]
-        else { return nil }
-        let now = Self.now
-        guard let first = residuals[site], first.sessions <= traffic.connections else {
-            residuals[site] = (now, traffic.connections)
-            return nil
-        }
-        return ResidualTraffic(sessions: traffic.connections - first.sessions, seconds: now - first.seconds)
     }
 }
 

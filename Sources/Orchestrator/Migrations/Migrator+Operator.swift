@@ -11,11 +11,30 @@ extension Migrator {
     private static let overheadSeconds = 1.5
     private static let startSeconds = 1.0
     static let pauseSecondsMax = 5.0
+    /// A proposal that nobody takes up is forgotten after so long, or behind so many others.
+    private static let proposalSecondsMax = 600.0
+    private static let proposalsMax = 16
+    /// More addresses of one hoster are not taken from it.
+    private static let visitorsMax = 8
 
     /// What a migration would be, and where it leads.
     struct Proposal: Sendable {
         var plan: MigrationPlan
         var edge: EdgeAddress
+        /// What becomes of DNS.
+        var names: String
+        let madeSeconds = Migrator.now
+
+        /// The promise and the steps, a line each.
+        var lines: [String] { plan.lines + [names] }
+    }
+
+    /// Something large on its way to a peer.
+    struct Transfer: Sendable {
+        var text: String
+        var stream: PeerStream
+        /// nil: it is not known how much there will be.
+        var bytes: UInt64?
     }
 
     /// Looks at the site and asks the peer; nothing is begun.
@@ -32,7 +51,10 @@ extension Migrator {
             guard let answer = try await link.client.ask(peer, "edge").decoded(EdgeAddress.self),
                 HostPort(answer.tls) != nil, answer.http.map({ HostPort($0) != nil }) ?? true
             else { throw PeerError(.unclear, "\(peerName) does not say where its edge is") }
-            edge = answer
+            edge = EdgeAddress(
+                tls: answer.tls, http: answer.http,
+                visitors: answer.visitors?.filter { VisitorAddress($0) != nil }.prefix(Self.visitorsMax).map(
+                    \.self))
         } catch {
             throw Refusal(error)
         }
@@ -46,7 +68,27 @@ extension Migrator {
             challenge: Self.randomDigits(), pauseSecondsMax: pauseSeconds,
             overheadSeconds: Self.overheadSeconds, startSeconds: Self.startSeconds)
         if let flaw = plan.flaw { throw Refusal(.invalid, flaw) }
-        return Proposal(plan: plan, edge: edge)
+        let proposal = Proposal(plan: plan, edge: edge, names: namesLine(of: plan, edge))
+        proposals = proposals.filter { Self.now < $0.value.madeSeconds + Self.proposalSecondsMax }
+        if proposals.count >= Self.proposalsMax { proposals = [:] }
+        proposals[migration] = proposal
+        return proposal
+    }
+
+    /// What was proposed under a number, as it was.
+    func proposal(_ text: String) throws(Refusal) -> Proposal {
+        guard let migration = MigrationIdentifier(text),
+            let proposal = proposals.removeValue(forKey: migration)
+        else { throw Refusal(.missing, "this was not proposed, or too long ago") }
+        return proposal
+    }
+
+    private func namesLine(of plan: MigrationPlan, _ edge: EdgeAddress) -> String {
+        guard let move = nameMove(plan.offer.names, to: edge) else {
+            return "DNS is left to you: a hoster does not say where its visitors come (peers: addresses)"
+        }
+        let server = configuration.names.server.map { "\($0) is told" } ?? "by hand, or by \(plan.peer)"
+        return "in step 10, \(server): \(move.handwork(move.names))"
     }
 
     /// Begins it.
@@ -112,11 +154,15 @@ extension Migrator {
     }
 
     /// Says something to the migration of a site, in whichever role this hoster has.
-    func hear(_ wish: OperatorWish, _ site: String) async throws(Refusal) {
+    /// `isForced`: even if visitors lose by it.
+    func hear(_ wish: OperatorWish, _ site: String, isForced: Bool) async throws(Refusal) {
         guard let ledger = allKept[site]?.ledger else {
             throw Refusal(.missing, "\(site) is not being migrated")
         }
         let isGiving = ledger.outgoing.map { !$0.isOver } ?? false
+        if wish == .finish, isGiving, !isForced, let reason = ledger.outgoing.flatMap(objectionToEnding) {
+            throw Refusal(.conflict, "\(reason); --force ends the forwarding all the same")
+        }
         let reason = try await change(site) { ledger in
             isGiving
                 ? ledger.hearOutgoing(wish, atSeconds: Self.now)
@@ -132,6 +178,8 @@ extension Migrator {
             guard let outgoing = allKept[site]?.ledger.outgoing else { return }
             switch outgoing.state {
             case .forwarding, .ending, .closing, .done: return
+            // It is served there; only DNS is not told yet.
+            case .announcing where outgoing.retry.failures > 0: return
             case .reverted(let reason), .clearing(let reason):
                 throw Refusal(.failed, "\(site) stays here: \(reason)")
             default: break
@@ -141,7 +189,10 @@ extension Migrator {
                     .unavailable,
                     "it does not go on (\(outgoing.retry.reason ?? "")): yard migrations resume \(site)")
             }
-            if let step = outgoing.step, step != told {
+            if let transfer = transfers[site] {
+                progress(transfer.progressText, transfer.fraction)
+                told = nil
+            } else if let step = outgoing.step, step != told {
                 progress(step.title)
                 told = step
             }
@@ -155,14 +206,17 @@ extension Migrator {
     func reports() -> [JSONValue] {
         allKept.sorted { $0.key < $1.key }.flatMap { _, kept in
             [
-                kept.ledger.outgoing.map { Self.report($0, kept) },
-                kept.ledger.incoming.map { Self.report($0, kept) },
+                kept.ledger.outgoing.map { report($0, kept) },
+                kept.ledger.incoming.map { report($0, kept) },
             ].compactMap(\.self)
         }
     }
 
-    private static func report(_ migration: OriginMigration, _ kept: KeptLedger) -> JSONValue {
+    private func report(_ migration: OriginMigration, _ kept: KeptLedger) -> JSONValue {
         let report = migration.report
+        let sighting = sightings[migration.plan.site]
+        // What was to be done by hand was done, if nobody is led astray any more.
+        let isLed = sighting.map { $0.old.isEmpty && !$0.new.isEmpty } ?? false
         return .object([
             "site": .string(migration.plan.site), "role": .string("giving"),
             "peer": .string(migration.plan.peer), "migration": .string("\(migration.plan.migration)"),
@@ -174,14 +228,16 @@ extension Migrator {
             "last_copy_bytes": report.lastCopyBytes.map { .number("\($0)") } ?? .null,
             "seconds": report.seconds.map { .seconds($0) } ?? .null,
             "lost_writes": .integer(report.lostWrites), "failure": .text(report.failure),
-            "retry": .text(migration.retry.reason), "by_hand": .text(migration.handwork),
+            "retry": .text(migration.retry.reason), "by_hand": .text(isLed ? nil : migration.handwork),
             "forwards_to": .text(kept.otherEdge?.tls),
             "residual_sessions": migration.residual.map { .integer($0.sessions) } ?? .null,
-            "end_proposed": .bool(migration.isEndProposed),
+            "residual_seconds": migration.residual.map { .seconds($0.seconds) } ?? .null,
+            "resolvers": sighting.map(JSONValue.init) ?? .null,
+            "end_proposed": .bool(isEndProposed(migration)),
         ])
     }
 
-    private static func report(_ migration: DestinationMigration, _ kept: KeptLedger) -> JSONValue {
+    private func report(_ migration: DestinationMigration, _ kept: KeptLedger) -> JSONValue {
         .object([
             "site": .string(migration.site), "role": .string("taking"), "peer": .string(migration.peer),
             "migration": .string("\(migration.migration)"), "state": .string(migration.state.word),
@@ -190,7 +246,26 @@ extension Migrator {
     }
 }
 
+extension Migrator.Transfer {
+    var progressText: String {
+        let sent = Human.bytes(Double(stream.bytesWritten))
+        return "\(text): \(sent)" + (bytes.map { " of \(Human.bytes(Double($0)))" } ?? "")
+    }
+    /// How much of it is there, from 0 to 1.
+    var fraction: Double? {
+        bytes.map { min(1, Double(stream.bytesWritten) / max(1, Double($0))) }
+    }
+}
+
 extension JSONValue {
+    /// Resolvers, by where they lead visitors.
+    fileprivate init(_ sighting: NameServers.Sighting) {
+        func list(_ names: [String]) -> JSONValue { .array(names.map { .string($0) }) }
+        self = .object([
+            "old": list(sighting.old), "new": list(sighting.new), "other": list(sighting.other),
+        ])
+    }
+
     /// A text, or null.
     static func text(_ text: String?) -> JSONValue { text.map { .string($0) } ?? .null }
 }

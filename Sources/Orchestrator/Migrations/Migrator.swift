@@ -36,6 +36,13 @@ package actor Migrator {
     var caches: [String: DigestCacheOfFolder] = [:]
     /// When the traffic of the old address was first looked at, and how many sessions there had been.
     var residuals: [String: (seconds: Double, sessions: Int)] = [:]
+    /// What resolvers have said of the names of sites that have moved, and when it was looked.
+    var sightings: [String: NameServers.Sighting] = [:]
+    var looks: [String: Double] = [:]
+    /// What was proposed to operators, and may be begun as it was.
+    var proposals: [MigrationIdentifier: Proposal] = [:]
+    /// What is under way to peers, by the site.
+    var transfers: [String: Transfer] = [:]
     private var cleaning: Task<Void, Never>?
     private var isOver = false
 
@@ -216,8 +223,13 @@ package actor Migrator {
             let action = outgoing.next(atSeconds: Self.now)
             var event = OriginMigration.Event.timePassed
             if case .wait(let until) = action {
-                await pause(Drive(site: site, role: .giving), until: until)
-                if outgoing.state == .forwarding, let traffic = await residual(site, outgoing) {
+                let isForwarding = outgoing.state == .forwarding
+                await pause(
+                    Drive(site: site, role: .giving),
+                    until: isForwarding ? nextLookSeconds(outgoing) : until)
+                if isForwarding, Self.now >= nextLookSeconds(outgoing),
+                    let traffic = await look(outgoing)
+                {
                     event = .residual(traffic)
                 }
             } else {

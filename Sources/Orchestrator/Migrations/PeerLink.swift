@@ -39,6 +39,9 @@ package struct PeerSettings: Equatable, Sendable {
     /// What one site that comes may have.
     package var siteBytesMax: UInt64 = 1 << 40
     package var siteMemoryBytesMax: UInt64 = 1 << 40
+    /// By which visitors reach the edge here: what the sites' names lead to in DNS. None: it is not known,
+    /// and DNS is a matter of the operator.
+    package var addresses: [VisitorAddress] = []
 
     package init(name: String, listen: [HostPort], address: String) {
         self.name = name

@@ -15,6 +15,8 @@ struct EdgeAddress: Codable, Equatable, Sendable {
     var tls: String
     /// Plain HTTP, for the challenges of certificate authorities.
     var http: String?
+    /// What visitors find in DNS for a site there; nil: it is not told.
+    var visitors: [String]?
 }
 
 extension SiteStore {

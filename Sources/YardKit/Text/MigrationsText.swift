@@ -49,24 +49,65 @@ package enum MigrationsText {
         if migration["end_proposed"].flag == true {
             return "hardly anybody comes any more: yard migrations finish"
         }
-        if migration["state"].text == "forwarding" { return migration["by_hand"].text ?? "" }
-        return migration["step"].text ?? ""
+        guard migration["state"].text == "forwarding" else { return migration["step"].text ?? "" }
+        let notes = [migration["by_hand"].text, residual(migration)].compactMap(\.self)
+        return notes.joined(separator: "; ")
+    }
+
+    /// Who still comes by the old address; nil: it is not known yet.
+    private static func residual(_ migration: JSONValue) -> String? {
+        let old = migration["resolvers"]["old"].elements.compactMap(\.text)
+        if !old.isEmpty { return "\(old.joined(separator: ", ")) still give the old address" }
+        guard let sessions = migration["residual_sessions"].integer,
+            let seconds = migration["residual_seconds"].double
+        else { return nil }
+        return "\(sessions) connections by the old address within \(Human.duration(seconds))"
     }
 
     /// What was promised and what was measured.
     package static func report(_ migration: JSONValue) -> [String] {
+        guard migration["role"].text == "giving" else {
+            return [
+                "\(migration["site"].shown) comes from \(migration["peer"].shown): "
+                    + migration["state"].shown
+            ].map { Human.clean($0) }
+        }
+        let isThere = ["announcing", "forwarding", "ending", "closing", "done"].contains(
+            migration["state"].text)
         let pause = migration["pause_seconds"].double.map { Human.duration($0) } ?? "none"
         let promise = Human.duration(migration["promised_pause_seconds"].double ?? 0)
         let bytes = Human.bytes(migration["bytes"].double ?? 0)
+        let site = "\(migration["site"].shown)"
         var lines = [
-            "\(migration["site"].shown) is served by \(migration["peer"].shown)",
+            isThere
+                ? "\(site) is served by \(migration["peer"].shown)"
+                : "\(site) goes to \(migration["peer"].shown): \(migration["state"].shown)",
             "pause         \(pause) (promised: at most \(promise))",
             "lost writes   \(migration["lost_writes"].integer ?? 0)",
             "copied        \(bytes) in \(migration["rounds"].integer ?? 0) rounds, the last one "
                 + Human.bytes(migration["last_copy_bytes"].double ?? 0),
-            "forwarded to  \(migration["forwards_to"].shown)",
         ]
-        if let text = migration["by_hand"].text { lines.append("to do         \(text)") }
+        if let failure = migration["failure"].text { lines.append("turned back   \(failure)") }
+        if let retry = migration["retry"].text { lines.append("tried again   \(retry)") }
+        if isThere { lines += afterwards(migration) }
         return lines.map { Human.clean($0) }
+    }
+
+    private static func afterwards(_ migration: JSONValue) -> [String] {
+        var lines = ["forwarded to  \(migration["forwards_to"].shown)"]
+        if let text = migration["by_hand"].text { lines.append("to do         \(text)") }
+        if let sessions = migration["residual_sessions"].integer,
+            let seconds = migration["residual_seconds"].double
+        {
+            lines.append("still come    \(sessions) connections within \(Human.duration(seconds))")
+        }
+        for (label, member) in [("old address", "old"), ("new address", "new"), ("neither", "other")] {
+            let resolvers = migration["resolvers"][member].elements.compactMap(\.text)
+            if !resolvers.isEmpty {
+                lines.append(StatusText.pad(label, 13) + " from \(resolvers.joined(separator: ", "))")
+            }
+        }
+        if migration["end_proposed"].flag == true { lines.append("next          yard migrations finish") }
+        return lines
     }
 }
