@@ -147,7 +147,7 @@ final class MovingHoster {
     let name: String
     let folder: String
     private let number: Int
-    private let namespace: String
+    let namespace: String
     private var engine: ChildProcess?
     private var edge: ChildProcess?
     private(set) var yardmaster: ChildProcess?
@@ -229,14 +229,25 @@ final class MovingHoster {
                 "\(folder)/dockerd.pid", "-H", "unix://\(engineSocket)", "--containerd-namespace", namespace,
                 "--iptables=false", "--ip6tables=false", "--bridge=none",
             ])
-        edge = try inside(
-            Repository.path(".build/release/switchyard"), ["--config", "\(folder)/switchyard.conf"])
-        try edge?.waitForErrorLine { $0.contains(" info ready ") }
+        try startEdge()
         guard Pause.until(seconds: 30, { FileManager.default.fileExists(atPath: engineSocket) }) else {
             throw ChildProcessError(
                 description: "dockerd does not serve: \(engine?.errors.suffix(500) ?? "")")
         }
         try startYardmaster()
+    }
+
+    /// Starts it, and waits until it serves.
+    func startEdge() throws {
+        edge = try inside(
+            Repository.path(".build/release/switchyard"), ["--config", "\(folder)/switchyard.conf"])
+        try edge?.waitForErrorLine { $0.contains(" info ready ") }
+    }
+
+    /// Kills it.
+    func killEdge() throws {
+        edge?.send(signal: SIGKILL)
+        _ = try edge?.wait(seconds: 20)
     }
 
     /// Starts it, and waits until it answers.

@@ -104,51 +104,85 @@ extension SitesOfThisMachine {
             #expect(pair.b.state(domain) == "none")
         }
 
-        /// Either yardmaster is killed at random moments of migrations there and back; each goes on by itself
-        /// to one of its ends, and nothing that was acknowledged is lost.
-        @Test func aKilledYardmasterAtEitherSideIsMadeGood() throws {
+        /// Either yardmaster and rsync are killed, and the link is cut, at random moments of migrations there and
+        /// back; each goes on by itself to one of its ends, no visit fails, and nothing that was acknowledged is
+        /// lost.
+        @Test func whateverDiesIsMadeGood() throws {
             let pair = try MovingPair()
             let domain = "shaken.example"
             try pair.makeSite(domain, files: 300, bytesEach: 20_000)
-            let runs = ProcessInfo.processInfo.environment["SWITCHYARD_KILLS"].flatMap { Int($0) } ?? 6
+            let runs = ProcessInfo.processInfo.environment["SWITCHYARD_KILLS"].flatMap { Int($0) } ?? 40
             var random = SeededGenerator(seed: 20_261_128)
             var outcomes: [String: Int] = [:]
             let visitors = try MovingVisitors(pair.a, domain, perSecond: 20)
             var (here, there) = (pair.a, pair.b)
             for round in 0..<runs {
-                let command = try ChildProcess(
-                    Repository.path(".build/release/yard"),
-                    ["migrate", domain, "--to", there.name, "--max-pause", "20s"],
-                    environment: ["SWITCHYARD_YARDMASTER": "\(here.folder)/run/api.sock"])
-                Pause.milliseconds(UInt32.random(in: 200...5000, using: &random))
-                let victim = Bool.random(using: &random) ? here : there
-                try victim.killYardmaster()
-                Pause.milliseconds(UInt32.random(in: 0...800, using: &random))
-                try victim.startYardmaster()
-                let isSettled = Pause.until(seconds: 60) {
-                    let state = here.migration(domain, "giving")["state"].text
-                    return state == "forwarding" || state == "reverted" || state == nil
+                let harm = MovingHarm.allCases[round % MovingHarm.allCases.count]
+                let state = try migrate(domain, here, there, round) {
+                    Pause.milliseconds(UInt32.random(in: 200...5000, using: &random))
+                    let pause = UInt32.random(in: 0...800, using: &random)
+                    try harm.happen(to: here, and: there, pauseMilliseconds: pause)
                 }
-                let report = here.migration(domain, "giving")
-                #expect(
-                    isSettled,
-                    "round \(round): \(report.line) \(here.log.suffix(1500)) \(there.log.suffix(1500))")
-                _ = try command.wait(seconds: 60)
-                let state = report["state"].text ?? "not begun"
-                outcomes[state, default: 0] += 1
-                if state == "forwarding" {
-                    #expect(Pause.until(seconds: 20) { there.state(domain) == "awake" })
-                    swap(&here, &there)
-                } else {
-                    #expect(Pause.until(seconds: 20) { here.state(domain) == "awake" })
-                }
+                outcomes["\(harm.rawValue) \(state)", default: 0] += 1
+                if state == "forwarding" { swap(&here, &there) }
             }
             Pause.milliseconds(1000)
             let (seen, acknowledged) = try visitors.end()
-            Measured.tell("killed \(runs) times: \(outcomes); \(seen.line)")
+            Measured.tell("harmed \(runs) times: \(outcomes); \(seen.line)")
             #expect(seen["failed"].integer == 0, "\(seen.line)")
             #expect(acknowledged.subtracting(try numbers(here, domain)).isEmpty)
             #expect(Set(seen["seen"].members.map(\.name)) == ["10.199.1.1"])
+        }
+
+        /// Either edge is killed while the site moves: whoever was connected to it notices that, as ever; the
+        /// migration does not, and nothing that was acknowledged is lost.
+        @Test func aKilledEdgeLosesNoWrite() throws {
+            let pair = try MovingPair()
+            let domain = "edgeless.example"
+            try pair.makeSite(domain, files: 300, bytesEach: 20_000)
+            var random = SeededGenerator(seed: 20_261_129)
+            let visitors = try MovingVisitors(pair.a, domain, perSecond: 20)
+            var (here, there) = (pair.a, pair.b)
+            for round in 0..<4 {
+                let victim = round % 2 == 0 ? pair.a : pair.b
+                let state = try migrate(domain, here, there, round) {
+                    Pause.milliseconds(UInt32.random(in: 1000...5000, using: &random))
+                    try victim.killEdge()
+                    Pause.milliseconds(300)
+                    try victim.startEdge()
+                }
+                if state == "forwarding" { swap(&here, &there) }
+            }
+            Pause.milliseconds(1000)
+            let (seen, acknowledged) = try visitors.end()
+            Measured.tell("edges killed 4 times: \(seen.line)")
+            #expect(acknowledged.count > 100)
+            #expect(acknowledged.subtracting(try numbers(here, domain)).isEmpty)
+        }
+
+        /// One migration during which something happens; the state in which it has ended.
+        private func migrate(
+            _ domain: String, _ here: MovingHoster, _ there: MovingHoster, _ round: Int,
+            while harm: () throws -> Void
+        ) throws -> String {
+            let command = try ChildProcess(
+                Repository.path(".build/release/yard"),
+                ["migrate", domain, "--to", there.name, "--max-pause", "20s"],
+                environment: ["SWITCHYARD_YARDMASTER": "\(here.folder)/run/api.sock"])
+            try harm()
+            let isSettled = Pause.until(seconds: 60) {
+                let state = here.migration(domain, "giving")["state"].text
+                return state == "forwarding" || state == "reverted" || state == nil
+            }
+            let report = here.migration(domain, "giving")
+            #expect(
+                isSettled,
+                "round \(round): \(report.line) \(here.log.suffix(1500)) \(there.log.suffix(1500))")
+            _ = try command.wait(seconds: 60)
+            let state = report["state"].text ?? "not begun"
+            let owner = state == "forwarding" ? there : here
+            #expect(Pause.until(seconds: 20) { owner.state(domain) == "awake" })
+            return state
         }
     }
 }
