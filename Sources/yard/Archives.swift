@@ -7,9 +7,10 @@ extension Site {
         static let configuration = CommandConfiguration(
             abstract: "Makes an archive of a site: everything that another hoster needs.",
             discussion: """
-                PATH is a folder, or a file .tar.zst; yardmaster writes it. A manifest of digests is in it. \
-                A site that writes while it is read has to be stopped or asleep. --format 0.3 writes the \
-                IndieHosters' migration format, for sites that came in it.
+                PATH is a folder, or a file .tar.zst; yardmaster writes it. A manifest of digests is in it, \
+                and the digest of all is printed: the same that `yard site import` prints of it. A site that \
+                writes while it is read has to be stopped or asleep. --format 0.3 writes the IndieHosters' \
+                migration format, for sites that came in it.
                 """)
         @OptionGroup var site: SiteArgument
         @Argument(help: "The archive, which is not there yet.", completion: .file()) var path: String
@@ -31,7 +32,10 @@ extension Site {
             let result = try site.socket.follow(.post, site.uri + "/export", .object(members), output)
             if output.isJSON { return Output.write([result.line]) }
             let bytes = Human.bytes(result["bytes"].double ?? 0)
-            Output.write(["\(result["path"].shown): \(result["files"].integer ?? 0) files, \(bytes)"])
+            Output.write([
+                "\(result["path"].shown): \(result["files"].integer ?? 0) files, \(bytes)",
+                "digest \(result["digest"].shown)",
+            ])
         }
     }
 
@@ -83,7 +87,8 @@ extension Site {
             let result = try socket.follow(.post, "/v1/imports", .object(members), output)
             if output.isJSON { return Output.write([result.line]) }
             Output.write([
-                "\(result["folder"].shown) is there; next: yard site add \(result["domain"].shown)"
+                "\(result["folder"].shown) is there; next: yard site add \(result["domain"].shown)",
+                "digest \(result["digest"].shown)",
             ])
         }
     }

@@ -8,6 +8,7 @@ FOLDER is that of a site which may be added, started, stopped and removed; IMAGE
 """
 
 import json
+import shutil
 import socket
 import sys
 
@@ -127,10 +128,14 @@ def main():
     ask("GET", "/v1/operations", 400, query="?limit=x")
     archive = json.dumps({"path": folder + ".archive"}).encode()
     ask("POST", site + "/stop", 200, domain=domain)
-    ask("POST", site + "/export", 200, domain=domain, content=archive)
+    exported = ask("POST", site + "/export", 200, domain=domain, content=archive)
     ask("POST", site + "/export", 400, domain=domain, content=b'{"path":"relative"}')
     ask("DELETE", site, 200, domain=domain)
     ask("POST", "/v1/imports", 409, content=archive)
+    shutil.rmtree(folder)
+    imported = ask("POST", "/v1/imports", 200, content=archive)
+    if exported["digest"] != imported["digest"]:
+        interface.faults.append(f"exported {exported}, imported {imported}")
     ask("POST", "/v1/imports", 404, content=b'{"path":"/nonexistent"}')
     # Without peers in the configuration.
     ask("GET", "/v1/peers", 409)

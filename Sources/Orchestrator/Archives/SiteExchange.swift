@@ -16,29 +16,43 @@ struct SiteExchange: Sendable {
 
     let sitesPath: String
 
+    /// What was found in a site's folder, for whoever compares it with another hoster's.
+    struct Content: Sendable {
+        /// Folders and links are counted, too.
+        let files: Int
+        let bytes: UInt64
+        /// Of the manifest: that of an archive is told by whoever makes it and by whoever makes a site of it.
+        let digest: String
+
+        init(_ manifest: TreeManifest) {
+            files = manifest.entries.count
+            bytes = manifest.byteCount
+            digest = manifest.digest.description
+        }
+    }
+
     // MARK: Out
 
-    /// Makes an archive of a site's folder; how many files and bytes are in it.
+    /// Makes an archive of a site's folder. In format 0.3, which has no manifest, what is told is told of the
+    /// folder.
     func export(
         _ folder: String, to path: String, _ format: Format, includesKey: Bool, dump: String?,
         _ progress: Progress
-    ) async throws(Refusal) -> (files: Int, bytes: UInt64) {
+    ) async throws(Refusal) -> Content {
         do throws(ArchiveRefusal) {
             switch format {
             case .switchyard:
                 var options = SiteArchive.ExportOptions()
                 options.includesKey = includesKey
                 let archive = SiteArchive(path: path) { text, fraction in progress(text, fraction) }
-                let manifest = try await archive.export(folder, options).stillManifest()
-                return (manifest.entries.count, manifest.byteCount)
+                return Content(try await archive.export(folder, options).stillManifest())
             case .indieHosters:
                 var options = MigrationArchive.ExportOptions()
                 options.includesKey = includesKey
                 options.dump = dump
                 let archive = MigrationArchive(path: path) { text, fraction in progress(text, fraction) }
                 _ = try await archive.export(folder, options)
-                let manifest = try await TreeScan(path: folder).runAside().stillManifest()
-                return (manifest.entries.count, manifest.byteCount)
+                return Content(try await TreeScan(path: folder).runAside().stillManifest())
             }
         } catch {
             throw Refusal(error)
@@ -64,22 +78,15 @@ struct SiteExchange: Sendable {
     /// say it.
     func `import`(
         _ path: String, serving: Serving?, _ progress: Progress
-    ) async throws(Refusal) -> (runme: Runme, folder: String) {
-        let report: ArchiveProgress = { text, fraction in progress(text, fraction) }
+    ) async throws(Refusal) -> (runme: Runme, folder: String, content: Content) {
         let mark = String(randomBits(), radix: 16)
         let temporary = "\(sitesPath)/\(Staging.prefix)import-\(mark)"
         do throws(ArchiveRefusal) {
-            let runme: Runme
-            if let serving {
-                runme = try await MigrationArchive(path: path, progress: report).restore(
-                    to: temporary, domain: serving.domain
-                ) { (description) throws(ArchiveRefusal) in try serving.decide(description) }
-            } else {
-                runme = try await SiteArchive(path: path, progress: report).restore(to: temporary).runme
+            let (runme, manifest) = try await unpack(path, to: temporary, serving) { text, fraction in
+                progress(text, fraction)
             }
             let folder = "\(sitesPath)/\(runme.domain)"
             guard !FileManager.default.fileExists(atPath: folder) else {
-                try? FileManager.default.removeItem(atPath: temporary)
                 throw ArchiveRefusal(.conflict, "there is a folder \(folder) already")
             }
             do throws(Errno) {
@@ -87,10 +94,23 @@ struct SiteExchange: Sendable {
             } catch {
                 throw ArchiveRefusal(error, folder, "made")
             }
-            return (runme, folder)
+            return (runme, folder, Content(manifest))
         } catch {
+            try? FileManager.default.removeItem(atPath: temporary)
             throw Refusal(error)
         }
+    }
+
+    private func unpack(
+        _ path: String, to folder: String, _ serving: Serving?, _ report: @escaping ArchiveProgress
+    ) async throws(ArchiveRefusal) -> (Runme, TreeManifest) {
+        guard let serving else {
+            return try await SiteArchive(path: path, progress: report).restore(to: folder)
+        }
+        let runme = try await MigrationArchive(path: path, progress: report).restore(
+            to: folder, domain: serving.domain
+        ) { (description) throws(ArchiveRefusal) in try serving.decide(description) }
+        return (runme, try await TreeScan(path: folder).runAside().stillManifest())
     }
 }
 

@@ -37,11 +37,11 @@ extension Interface {
                 progress("its data is made consistent")
                 try await runner.snapshot()
             }
-            let (files, bytes) = try await exchange.export(
+            let content = try await exchange.export(
                 record.folder, to: path, format, includesKey: includesKey, dump: dump, progress)
             return .object([
-                "ok": .bool(true), "path": .string(path), "files": .integer(files),
-                "bytes": .number("\(bytes)"),
+                "ok": .bool(true), "path": .string(path), "files": .integer(content.files),
+                "bytes": .number("\(content.bytes)"), "digest": .string(content.digest),
             ])
         }
     }
@@ -52,10 +52,12 @@ extension Interface {
         let serving = try Self.serving(body)
         let exchange = exchange
         return await work(request) { (progress) throws(Refusal) in
-            let (runme, folder) = try await exchange.import(path, serving: serving, progress)
+            let (runme, folder, content) = try await exchange.import(path, serving: serving, progress)
             return .object([
                 "ok": .bool(true), "domain": .string(runme.domain), "folder": .string(folder),
                 "images": .array(runme.namedImages.map { .string($0) }),
+                "files": .integer(content.files), "bytes": .number("\(content.bytes)"),
+                "digest": .string(content.digest),
             ])
         }
     }
