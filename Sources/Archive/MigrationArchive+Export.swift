@@ -15,10 +15,11 @@ extension MigrationArchive {
     }
 
     /// Makes the archive of a site: a folder, or a file that is packed as its name says (`.tar`, `.tar.gz`,
-    /// `.tar.zst`). It must be laid out as ``restore(to:domain:serving:)`` does.
+    /// `.tar.zst`). It must be laid out as ``restore(to:domain:serving:)`` does. The manifest is that of the
+    /// folder, which nobody has changed meanwhile.
     package func export(
         _ folder: String, _ options: ExportOptions = ExportOptions()
-    ) async throws(ArchiveRefusal) -> MigrationDescription {
+    ) async throws(ArchiveRefusal) -> (description: MigrationDescription, manifest: TreeManifest) {
         let runme = try ManifestFile.runme(in: folder)
         guard case .docker(let docker) = runme.start, let application = runme.product else {
             throw ArchiveRefusal(
@@ -27,7 +28,8 @@ extension MigrationArchive {
         let staging = try Staging(for: path)
         defer { staging.remove() }
 
-        let manifest = try await TreeScan(path: folder).runAside().stillManifest()
+        let cache = DigestCache()
+        let manifest = try await TreeScan(path: folder).runAside(cache: cache).stillManifest()
         try staging.makeFolder("archive", mode: 0o755)
         let collector = PartCollector(
             folder: folder, manifest: manifest, docker: docker, archive: "\(staging.path)/archive",
@@ -47,8 +49,13 @@ extension MigrationArchive {
         }
         try staging.write(
             "archive/\(MigrationDescription.fileName)", Array(description.text.utf8), mode: 0o644)
-        try staging.place(try await packed(in: staging), at: path)
-        return description
+        let made = try await packed(in: staging)
+        let after = try await TreeScan(path: folder).runAside(cache: cache, learning: false).stillManifest()
+        if let difference = TreeManifest.differences(expected: manifest, found: after).first {
+            throw ArchiveRefusal(.conflict, "it changed while it was exported: \(difference)")
+        }
+        try staging.place(made, at: path)
+        return (description, manifest)
     }
 
     /// What in the staging folder is the archive.

@@ -124,7 +124,7 @@ import Testing
         _ = try await MigrationArchive(path: try knownArchive(folder)).restore(
             to: site, domain: "example.org", serving: Self.application)
         let out = MigrationArchive(path: folder.path(name))
-        let description = try await out.export(site)
+        let description = try await out.export(site).description
         #expect(try MigrationDescription.parse(Array(Self.known.utf8)) == description)
         if name == "out" {
             #expect(try paths(folder.path("out")) == (try paths(folder.path("in"))))
@@ -146,7 +146,9 @@ import Testing
         let site = try SiteText.write(to: folder)
         try folder.write("site/runme", SiteText.runme + "product: static\n")
         let out = MigrationArchive(path: folder.path("out.tar.gz"))
-        #expect(try await out.export(site) == MigrationDescription(application: "static", data: nil))
+        #expect(
+            try await out.export(site).description
+                == MigrationDescription(application: "static", data: nil))
         _ = try await out.restore(to: folder.path("b"), domain: "example.org", serving: Self.files)
         #expect(
             folder.read("b/www/index.html") == "hello\n" && folder.read("b/tls/example.org.pem") == "key\n")
@@ -154,6 +156,27 @@ import Testing
         options.includesKey = false
         _ = try await MigrationArchive(path: folder.path("bare")).export(site, options)
         #expect(try !paths(folder.path("bare")).contains { $0.hasPrefix("TLS") })
+    }
+
+    @Test("A site that is written to while it goes out as 0.3 is refused, and no archive is left")
+    func writtenMeanwhile() async throws {
+        let folder = try TemporaryFolder()
+        let site = try SiteText.write(to: folder)
+        try folder.write("site/runme", SiteText.runme + "product: static\n")
+        let path = try folder.write("site/www/now", "")
+        let writer = Task.detached {
+            let file = try #require(FileHandle(forWritingAtPath: path))
+            while !Task.isCancelled { try file.write(contentsOf: [UInt8(ascii: "x")]) }
+        }
+        for name in ["out", "out.tar.gz"] {
+            let told = await refusal {
+                _ = try await MigrationArchive(path: folder.path(name)).export(site)
+            }
+            #expect(told?.kind == .conflict && told?.text.contains("www/now") == true, "\(told?.text ?? "")")
+        }
+        writer.cancel()
+        try await writer.value
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["site"])
     }
 
     @Test("A database that was in use goes out only with a dump of now")

@@ -51,8 +51,7 @@ struct SiteExchange: Sendable {
                 options.includesKey = includesKey
                 options.dump = dump
                 let archive = MigrationArchive(path: path) { text, fraction in progress(text, fraction) }
-                _ = try await archive.export(folder, options)
-                return Content(try await TreeScan(path: folder).runAside().stillManifest())
+                return Content(try await archive.export(folder, options).manifest)
             }
         } catch {
             throw Refusal(error)
