@@ -86,7 +86,8 @@ enum MigrationLayout {
     static let databasePart = "db"
     /// The sidecar's data.
     static let database = "database"
-    /// What the sidecar loads at its first start.
+    /// What the sidecar loads at its first start. Its image does that as a user whom this host does not know,
+    /// so everybody may read it.
     static let dump = "dump"
     static let dumpPath = "/docker-entrypoint-initdb.d"
     /// Of what is in that folder, the images load these.

@@ -27,7 +27,8 @@ struct PartCopy: Sendable {
         // The image gives it to its own user.
         try staging.makeFolder("site/\(MigrationLayout.database)", mode: 0o755)
         try await folder(
-            data.databaseFile.parent ?? .root, as: MigrationLayout.dump, MigrationServing.Owner()
+            data.databaseFile.parent ?? .root, as: MigrationLayout.dump, MigrationServing.Owner(),
+            rights: ["--mode=a+rX"]
         ) { $0 == data.databaseFile }
         try write(MigrationLayout.environment, MigrationLayout.environmentLines(data, serving))
         try write(
@@ -57,9 +58,9 @@ struct PartCopy: Sendable {
     }
 
     /// A folder of the archive, or of what is in it only what is wanted, as a folder of the site. All of it
-    /// gets the owner.
+    /// gets the owner, and other rights than it has if tar is told so.
     func folder(
-        _ folder: TreePath, as name: String, _ owner: MigrationServing.Owner,
+        _ folder: TreePath, as name: String, _ owner: MigrationServing.Owner, rights: [String] = [],
         where isWanted: (TreePath) -> Bool = { _ in true }
     ) async throws(ArchiveRefusal) {
         var list: [UInt8] = []
@@ -76,10 +77,11 @@ struct PartCopy: Sendable {
         try staging.makeFolder("site/\(name)", mode: 0o755)
         let from = folder == .root ? source : "\(source)/\(String(decoding: folder.bytes, as: UTF8.self))"
         _ = try await Relay(
-            producer: TarCommand.create([
-                "--owner=:\(owner.user)", "--group=:\(owner.group)", "--directory=\(from)", "--null",
-                "--verbatim-files-from", "--files-from=\(staging.path)/list-\(name)",
-            ]),
+            producer: TarCommand.create(
+                rights + [
+                    "--owner=:\(owner.user)", "--group=:\(owner.group)", "--directory=\(from)", "--null",
+                    "--verbatim-files-from", "--files-from=\(staging.path)/list-\(name)",
+                ]),
             consumer: TarCommand.extract(into: "\(staging.path)/site/\(name)"),
             inspector: PassedBytes(total: byteCount, what: "\(name) is copied", progress: progress)
         ).run()
