@@ -128,7 +128,12 @@ package enum DatabaseEngine: String, CaseIterable, Sendable {
                 "\(prefix)_RANDOM_ROOT_PASSWORD=yes",
             ]
         case .postgres:
-            return ["\(nameVariable)=\(name)", "POSTGRES_USER=\(user)", "POSTGRES_PASSWORD=\(password)"]
+            // Since 18 the image has its data elsewhere if nothing is said, and does not start with a volume
+            // at the old place.
+            return [
+                "\(nameVariable)=\(name)", "POSTGRES_USER=\(user)", "POSTGRES_PASSWORD=\(password)",
+                "PGDATA=\(dataPath)",
+            ]
         }
     }
 }

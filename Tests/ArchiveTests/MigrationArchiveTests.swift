@@ -92,6 +92,44 @@ import Testing
         #expect(try fileFacts("\(site)/runme").mode & 0o777 == 0o755)
     }
 
+    @Test(
+        "The database's image is told by its own variables, and its user may read the dump",
+        arguments: [
+            (
+                "mysql", "/var/lib/mysql",
+                "MYSQL_DATABASE=known\nMYSQL_USER=site\nMYSQL_PASSWORD=s3cret\n"
+                    + "MYSQL_RANDOM_ROOT_PASSWORD=yes\n"
+            ),
+            (
+                "mariadb", "/var/lib/mysql",
+                "MARIADB_DATABASE=known\nMARIADB_USER=site\nMARIADB_PASSWORD=s3cret\n"
+                    + "MARIADB_RANDOM_ROOT_PASSWORD=yes\n"
+            ),
+            (
+                "postgres", "/var/lib/postgresql/data",
+                "POSTGRES_DB=known\nPOSTGRES_USER=site\nPOSTGRES_PASSWORD=s3cret\n"
+                    + "PGDATA=/var/lib/postgresql/data\n"
+            ),
+        ])
+    func databases(engine: String, dataPath: String, environment: String) async throws {
+        let folder = try TemporaryFolder()
+        let archive = MigrationArchive(path: try knownArchive(folder))
+        try folder.write(
+            "in/indiehosters.json", Self.known.replacingOccurrences(of: "mysql", with: engine))
+        // As somebody makes it who is careful.
+        try shell("chmod 600 in/dump.sql; chmod 700 in", in: folder.path)
+        let site = folder.path("a")
+        let runme = try await archive.restore(to: site, domain: "example.org", serving: Self.application)
+        guard case .docker(let docker) = runme.start else {
+            Issue.record("it is not a site of docker")
+            return
+        }
+        #expect(docker.sidecars["db"]?.volumes["database"] == dataPath)
+        #expect(folder.read("a/database.env") == environment)
+        #expect(try fileFacts("\(site)/dump").mode & 0o777 == 0o755)
+        #expect(try fileFacts("\(site)/dump/dump.sql").mode & 0o777 == 0o644)
+    }
+
     @Test("Files become a site that serves them, wherever the archive has them")
     func staticSites() async throws {
         let folder = try TemporaryFolder()
