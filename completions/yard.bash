@@ -704,7 +704,7 @@ _yard_site_import() {
     repeating_flags=()
     non_repeating_flags=(--json --version -h --help)
     repeating_options=(--variable)
-    non_repeating_options=(--domain --image --tls --content --uploads --plugins --database-image --yardmaster)
+    non_repeating_options=(--domain --image --tls --content --uploads --plugins --database-image --owner --yardmaster)
     __yard_offer_flags_options 1
 
     # Offer option value completions
@@ -728,6 +728,9 @@ _yard_site_import() {
         return
         ;;
     '--database-image')
+        return
+        ;;
+    '--owner')
         return
         ;;
     '--variable')

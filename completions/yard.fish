@@ -70,7 +70,7 @@ function __yard_parse_tokens -S
             case 'export'
                 __yard_parse_subcommand 2 'yardmaster=' 'format=' 'without-key' 'dump=' 'json' 'version' 'h/help'
             case 'import'
-                __yard_parse_subcommand 1 'domain=' 'image=' 'tls=' 'content=' 'uploads=' 'plugins=' 'database-image=' 'variable=+' 'yardmaster=' 'json' 'version' 'h/help'
+                __yard_parse_subcommand 1 'domain=' 'image=' 'tls=' 'content=' 'uploads=' 'plugins=' 'database-image=' 'owner=' 'variable=+' 'yardmaster=' 'json' 'version' 'h/help'
             end
         case 'run'
             __yard_parse_subcommand 1 'yardmaster=' 'json' 'version' 'h/help'
@@ -321,6 +321,7 @@ complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yar
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard site import" uploads' -l 'uploads' -d 'For 0.3: where an application\'s uploads are mounted.' -rfka ''
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard site import" plugins' -l 'plugins' -d 'For 0.3: where an application\'s plugins are mounted.' -rfka ''
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard site import" database-image' -l 'database-image' -d 'For 0.3: the database\'s image.' -rfka ''
+complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard site import" owner' -l 'owner' -d 'For 0.3: whom content, uploads and plugins belong to: USER:GROUP, by number.' -rfka ''
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard site import"' -l 'variable' -d 'For 0.3: NAME=VALUE.' -rfka ''
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard site import" yardmaster' -l 'yardmaster' -d 'yardmaster\'s socket (default: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).' -rF
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard site import" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'

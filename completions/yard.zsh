@@ -451,6 +451,7 @@ _yard_site_import() {
         '--uploads[For 0.3\: where an application'\''s uploads are mounted.]:uploads:'
         '--plugins[For 0.3\: where an application'\''s plugins are mounted.]:plugins:'
         '--database-image[For 0.3\: the database'\''s image.]:database-image:'
+        '--owner[For 0.3\: whom content, uploads and plugins belong to\: USER\:GROUP, by number.]:owner:'
         '*--variable[For 0.3\: NAME=VALUE.]:variable:'
         '--yardmaster[yardmaster'\''s socket (default\: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).]:path:_files'
         '--json[Print JSON\: one object, or one for each line of a list.]'

@@ -58,6 +58,8 @@ extension Site {
         @Option(help: "For 0.3: where an application's uploads are mounted.") var uploads: String?
         @Option(help: "For 0.3: where an application's plugins are mounted.") var plugins: String?
         @Option(help: "For 0.3: the database's image.") var databaseImage: String?
+        @Option(help: "For 0.3: whom content, uploads and plugins belong to: USER:GROUP, by number.")
+        var owner: String?
         @Option(help: "For 0.3: NAME=VALUE.") var variable: [String] = []
         @OptionGroup var socket: YardmasterOptions
         @OptionGroup var output: OutputOptions
@@ -73,7 +75,7 @@ extension Site {
             var members = [JSONMember(name: "path", value: .string(PathText.plain(absolutePath(path))))]
             let texts = [
                 ("domain", domain), ("image", image), ("content_path", content), ("uploads_path", uploads),
-                ("plugins_path", plugins), ("database_image", databaseImage),
+                ("plugins_path", plugins), ("database_image", databaseImage), ("owner", owner),
             ]
             for (name, text) in texts {
                 if let text { members.append(JSONMember(name: name, value: .string(text))) }

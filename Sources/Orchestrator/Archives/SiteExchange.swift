@@ -70,6 +70,8 @@ struct SiteExchange: Sendable {
         var uploadsPath: String?
         var pluginsPath: String?
         var databaseImage: String?
+        /// As whom the image's program works, who may have to write to the files.
+        var owner = MigrationServing.Owner()
         var variables: [String: MigrationServing.Variable] = [:]
     }
 
@@ -125,9 +127,10 @@ extension SiteExchange.Serving {
             return value
         }
         guard description.data != nil else {
-            return .files(
-                MigrationServing.Files(
-                    image: .named(image), ports: ports, contentPath: try wanted(contentPath, "--content")))
+            var files = MigrationServing.Files(
+                image: .named(image), ports: ports, contentPath: try wanted(contentPath, "--content"))
+            files.owner = owner
+            return .files(files)
         }
         let password = [randomBits(), randomBits()].map { String($0, radix: 36) }.joined()
         var application = MigrationServing.Application(
@@ -135,6 +138,7 @@ extension SiteExchange.Serving {
             pluginsPath: try wanted(pluginsPath, "--plugins"),
             databaseImage: .named(try wanted(databaseImage, "--database-image")), password: password)
         application.variables = variables
+        application.owner = owner
         return .application(application)
     }
 }

@@ -62,6 +62,14 @@ extension Interface {
         }
     }
 
+    private static func owner(_ text: String) throws(Refusal) -> MigrationServing.Owner {
+        let numbers = text.split(separator: ":", omittingEmptySubsequences: false).map { UInt32($0) }
+        guard numbers.count == 2, let user = numbers[0], let group = numbers[1] else {
+            throw Refusal(.invalid, "`owner` is USER:GROUP, both by number")
+        }
+        return MigrationServing.Owner(user: user, group: group)
+    }
+
     private static func serving(_ body: JSONValue) throws(Refusal) -> SiteExchange.Serving? {
         guard let domain = body["domain"].text else { return nil }
         guard let image = body["image"].text else { throw Refusal(.invalid, "`image` is missing") }
@@ -73,6 +81,7 @@ extension Interface {
         serving.uploadsPath = body["uploads_path"].text
         serving.pluginsPath = body["plugins_path"].text
         serving.databaseImage = body["database_image"].text
+        if let text = body["owner"].text { serving.owner = try owner(text) }
         for member in body["variables"].members {
             guard let value = member.value.text else {
                 throw Refusal(.invalid, "a variable of `variables` is a text")
