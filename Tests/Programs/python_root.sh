@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the root of an image with this machine's Debian Python and one program, /site.py.
 #
-#   python_root.sh FOLDER PROGRAM     makes FOLDER/root.tar
+#   python_root.sh FOLDER PROGRAM [PACKAGE...]     makes FOLDER/root.tar; the packages are of Debian's, in pure Python
 set -eu
 folder=$1
 root=$folder/root
@@ -22,4 +22,6 @@ for binary in "$python" "$library"/lib-dynload/*.so; do ldd "$binary" 2>/dev/nul
 done
 echo 'root:x:0:0::/:/bin/sh' > "$root/etc/passwd"
 cp "$2" "$root/site.py"
+shift 2
+for package; do cp -r "/usr/lib/python3/dist-packages/$package" "$root/"; done
 tar -cf "$folder/root.tar" -C "$root" .

@@ -67,39 +67,15 @@ final class MovingPair {
         }
     }
 
-    /// The image of a site that writes, made once in a run of the tests.
-    private static let image: Result<String, any Error> = Result {
-        let folder = try TemporaryFolder()
-        // Kept for the whole run: the process ends with it.
-        let path =
-            "\(NSTemporaryDirectory())switchyard-moving-\(ProcessInfo.processInfo.processIdentifier).tar"
-        let made = try run(
-            "sh",
-            [
-                Repository.path("Tests/Programs/python_root.sh"), folder.path,
-                Repository.path("Tests/Programs/moving_site.py"),
-            ], seconds: 120)
-        guard made.succeeded else { throw ChildProcessError(description: made.everything) }
-        try FileManager.default.moveItem(atPath: folder.path("root.tar"), toPath: path)
-        atexit {
-            let own = ProcessInfo.processInfo.processIdentifier
-            try? FileManager.default.removeItem(
-                atPath: "\(NSTemporaryDirectory())switchyard-moving-\(own).tar")
-        }
-        return path
+    /// The root of a site that writes.
+    static let root = Result {
+        try ImageRoot.make("python_root.sh", [Repository.path("Tests/Programs/moving_site.py")])
     }
 
     /// A site at `a` with its certificate and as many files more; it serves when this returns.
     @discardableResult
     func makeSite(_ domain: String, files: Int = 0, bytesEach: Int = 0, days: Int = 2) throws -> String {
-        let imported = try run(
-            "docker",
-            [
-                "-H", "unix://\(a.engineSocket)", "import", "--change",
-                #"CMD ["/usr/bin/python3","/site.py"]"#,
-                try Self.image.get(), "moving:1",
-            ], seconds: 120)
-        guard imported.succeeded else { throw ChildProcessError(description: imported.everything) }
+        try a.importImage("moving:1", of: Self.root.get(), command: ["/usr/bin/python3", "/site.py"])
         let path = "\(a.folder)/sites/\(domain)"
         let script = """
             set -e; mkdir -p "$1/tls" "$1/data/files"; cd "$1"; echo PROXY=1 > env
@@ -288,6 +264,28 @@ final class MovingHoster {
             ])
         engine?.send(signal: SIGTERM)
         _ = try? engine?.wait(seconds: 20)
+    }
+
+    /// Gives its engine an image.
+    func importImage(_ name: String, of root: String, command: [String]) throws {
+        let words = command.map { "\"\($0)\"" }.joined(separator: ",")
+        let imported = try docker("import", "--change", "CMD [\(words)]", root, name)
+        guard imported.succeeded else { throw ChildProcessError(description: imported.everything) }
+    }
+
+    /// Asks its engine.
+    func docker(_ arguments: String...) throws -> Finished {
+        try run("docker", ["-H", "unix://\(engineSocket)"] + arguments, seconds: 120)
+    }
+
+    /// What a site answers to somebody outside, through the edge; or what curl says.
+    func visit(_ domain: String, _ path: String = "") throws -> Finished {
+        try run(
+            "curl",
+            [
+                "--silent", "--show-error", "--insecure", "--max-time", "30", "--resolve",
+                "\(domain):443:\(address)", "https://\(domain)/\(path)",
+            ])
     }
 
     var client: YardmasterClient { YardmasterClient(path: "\(folder)/run/api.sock") }
