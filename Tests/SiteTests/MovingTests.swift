@@ -104,9 +104,9 @@ extension SitesOfThisMachine {
             #expect(pair.b.state(domain) == "none")
         }
 
-        /// Either yardmaster and rsync are killed, and the link is cut, at random moments of migrations there and
-        /// back; each goes on by itself to one of its ends, no visit fails, and nothing that was acknowledged is
-        /// lost.
+        /// Either yardmaster and rsync are killed, and the link is cut, at random moments of migrations there
+        /// and back; each goes on by itself to one of its ends, no visit fails, and nothing that was
+        /// acknowledged is lost.
         @Test func whateverDiesIsMadeGood() throws {
             let pair = try MovingPair()
             let domain = "shaken.example"
