@@ -220,31 +220,39 @@ package actor Migrator {
         // A time may have come while there was no process.
         await noteGiving(.timePassed, site)
         while !Task.isCancelled, let outgoing = ledgers[site]?.ledger.outgoing, !outgoing.isOver {
-            let action = outgoing.next(atSeconds: Self.now)
-            var event = OriginMigration.Event.timePassed
-            if case .wait(let until) = action {
-                let isForwarding = outgoing.state == .forwarding
-                await pause(
-                    Drive(site: site, role: .giving),
-                    until: isForwarding ? nextLookSeconds(outgoing) : until)
-                if isForwarding, Self.now >= nextLookSeconds(outgoing),
-                    let traffic = await look(outgoing)
-                {
-                    event = .residual(traffic)
-                }
-            } else {
-                log.debug("\(site): \(action)")
-                let deadline = outgoing.deadlineSeconds
-                let done = await perform(
-                    Drive(site: site, role: .giving), until: deadline,
-                    isWanted: {
-                        await self.ledgers[site]?.ledger.outgoing?.next(atSeconds: Self.now) == action
-                    },
-                    work: { await self.perform(action, of: outgoing) })
-                event = done ?? .timePassed
-            }
+            let event = await event(after: outgoing.next(atSeconds: Self.now), of: outgoing)
             if Task.isCancelled { return }
             await noteGiving(event, site)
+        }
+    }
+
+    /// Waits, looks who still comes by the old address, or does what is next; what came of it.
+    private func event(
+        after action: OriginMigration.Action, of outgoing: OriginMigration
+    ) async -> OriginMigration.Event {
+        let site = outgoing.plan.site
+        let drive = Drive(site: site, role: .giving)
+        switch action {
+        case .wait where outgoing.state == .forwarding:
+            await pause(drive, until: nextLookSeconds(outgoing))
+            guard Self.now >= nextLookSeconds(outgoing) else { return .timePassed }
+            let traffic = await perform(
+                drive, until: nil,
+                isWanted: { await self.ledgers[site]?.ledger.outgoing?.state == .forwarding },
+                work: { await self.look(outgoing) })
+            return (traffic ?? nil).map { .residual($0) } ?? .timePassed
+        case .wait(let until):
+            await pause(drive, until: until)
+            return .timePassed
+        default:
+            log.debug("\(site): \(action)")
+            let done = await perform(
+                drive, until: outgoing.deadlineSeconds,
+                isWanted: {
+                    await self.ledgers[site]?.ledger.outgoing?.next(atSeconds: Self.now) == action
+                },
+                work: { await self.perform(action, of: outgoing) })
+            return done ?? .timePassed
         }
     }
 
