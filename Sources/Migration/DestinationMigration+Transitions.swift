@@ -208,12 +208,22 @@ extension DestinationMigration {
             case (.lackingImage, .image): enter(.certified)
             case (_, .certificate), (_, .image), (_, .copy): break
             }
+        case .refused(let transfer, let reason): refuse(transfer, reason.asReason, atSeconds: now)
         case .told(let about, let standing):
             guard about == inquiry else { return false }
             heardSeconds = now
             if standing == .over { obey(&token) }
         }
         return false
+    }
+
+    /// The origin may have asked for the next attempt by now: what is not taken then, either, is refused now.
+    private mutating func refuse(_ transfer: MigrationTransfer, _ reason: String, atSeconds now: Double) {
+        switch (state, transfer) {
+        case (.lackingImage, .image), (.checkingImage, .image), (.copying, .copy), (.preparingPass, .copy):
+            decline(reason, atSeconds: now)
+        case (_, .certificate), (_, .image), (_, .copy): break
+        }
     }
 
     private mutating func take(

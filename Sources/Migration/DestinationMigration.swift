@@ -15,12 +15,12 @@ package struct DestinationMigration: Codable, Equatable, Sendable {
         case certified
         /// The image is looked for, and fetched. → copying, lackingImage, declined, removing
         case checkingImage
-        /// It is to be carried here. → certified, removing
+        /// It is to be carried here. → certified, declined, removing
         case lackingImage
         /// Earlier passes of rsync are ended, and the staging is made ready for this one.
         /// → copying, preparingPass (a later one), declined, removing
         case preparingPass(Int)
-        /// The staging is open for this pass; 0: for none yet. → preparingPass, digesting, removing
+        /// The staging is open for this pass; 0: for none yet. → preparingPass, digesting, declined, removing
         case copying(pass: Int)
         /// The staging is closed for good, and its digest is made. → compared, declined, removing
         case digesting(challenge: String)
@@ -79,6 +79,9 @@ package struct DestinationMigration: Codable, Equatable, Sendable {
         case performed(Action, Result)
         /// Something has come whole to the staging.
         case received(MigrationTransfer)
+        /// What came is not taken, and would not be if it came again: there is no room for it, or it is
+        /// nothing that is taken.
+        case refused(MigrationTransfer, reason: String)
         /// What the origin said to an inquiry. Anything may come here, at any time.
         case told(MigrationInquiry, MigrationStanding)
     }

@@ -133,7 +133,8 @@ extension Exploration {
             let inquiry = MigrationInquiry(migration: migration.migration, site: Sample.site, epoch: 1)
             var events: [DestinationMigration.Event] = [
                 .received(.certificate), .received(.image), .received(.copy(pass: 1)),
-                .told(inquiry, .over), .told(inquiry, .underWay),
+                .refused(.certificate, reason: "no"), .refused(.image, reason: "no"),
+                .refused(.copy(pass: 1), reason: "no"), .told(inquiry, .over), .told(inquiry, .underWay),
             ]
             let action = migration.next(atSeconds: now + 60)
             events += takingResults.map { .performed(action, $0) }

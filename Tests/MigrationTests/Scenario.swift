@@ -15,7 +15,7 @@ enum Fault: Int, CaseIterable {
     case rsyncDied, rsyncGhost
     /// Something cannot be done for now, or cannot be done at all.
     case effectFailed, startRefused, announceRefused
-    case diskFull, unknownProduct, expiredCertificate, liedAboutDigest, tamperedFile
+    case diskFull, diskFilledUp, unknownProduct, expiredCertificate, liedAboutDigest, tamperedFile
     /// The destination cannot fetch the image.
     case imageMissing
     case siteDied
@@ -61,6 +61,7 @@ struct Scenario {
     var failures = 0
     /// Permanent refusals, of a world.
     var diskIsFull = false
+    var diskFillsUp = false
     var productIsUnknown = false
     var certificateHasExpired = false
     var liesAboutDigests = false
@@ -106,6 +107,7 @@ struct Scenario {
         case 5: fileIsTampered = true
         case 6, 7: startIsRefused = true
         case 8: isTooBusy = true
+        case 9: diskFillsUp = true
         default: break
         }
     }
@@ -121,6 +123,6 @@ struct Scenario {
         crashes + reboots + cuts + siteDeaths + wishes + forgeries + repeats == 0
             && losses + delays + duplicates + rsyncDeaths + failures == 0
             && !diskIsFull && !productIsUnknown && !certificateHasExpired && !liesAboutDigests
-            && !fileIsTampered && !startIsRefused && !isTooBusy
+            && !fileIsTampered && !startIsRefused && !isTooBusy && !diskFillsUp
     }
 }

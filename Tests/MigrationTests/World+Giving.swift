@@ -165,6 +165,7 @@ extension World {
             hosters[index].giving?.progress = 2
             hosters[other].writers[place].seen = hosters[index].data ?? 0
         case 2:
+            if scenario.diskFillsUp { return fillDisk(transfer, from: index, to: other) }
             hosters[index].giving?.progress = 3
             let mask = Writes(dice.next()) << 64 | Writes(dice.next())
             hosters[other].staging = before | (hosters[other].writers[place].seen & mask)
@@ -179,6 +180,17 @@ extension World {
                 : CopyRound(bytes: bytes, files: bytes / 100_000, seconds: 0.05 + Double(bytes) / 1e8)
             endSend(transfer, index, .copied(round))
         }
+    }
+
+    /// The destination stops it, and does not take it again.
+    private func fillDisk(_ transfer: MigrationTransfer, from index: Int, to other: Int) {
+        happened(.diskFilledUp)
+        hosters[other].writers.removeAll { !$0.isGhost }
+        endSend(transfer, index, .failed(reason: "the other end has stopped"))
+        guard hosters[other].isUp, !strikesBeforePersisting(other) else { return }
+        hosters[other].ledger.note(
+            .refused(transfer, reason: "the disk there would be full"), atSeconds: now)
+        observe(other)
     }
 
     /// The end at the destination may not have noticed.
