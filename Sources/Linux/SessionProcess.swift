@@ -36,6 +36,9 @@ package enum SessionProcess {
     /// Sends a signal to all of a session's first process group.
     package static func signal(_ number: Int32, group leader: Int32) { _ = clinux_kill(-leader, number) }
 
+    /// Ends a process at once, with SIGKILL.
+    package static func kill(_ process: Int32) { _ = clinux_kill(process, SIGKILL) }
+
     /// SIGTERM and SIGKILL.
     package static let terminate: Int32 = SIGTERM
     package static let kill: Int32 = SIGKILL

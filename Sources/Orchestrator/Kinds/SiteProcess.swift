@@ -1,4 +1,3 @@
-import Foundation
 import Linux
 
 /// A process of a site of the kind `command`. Which site it belongs to stands in its environment, with the
@@ -22,8 +21,7 @@ struct SiteProcess: Equatable {
     static func all(of domain: String, _ token: SiteToken?) -> [SiteProcess] {
         let started = StartedPrograms.shared.program(of: domain)
         guard token != nil || started != nil else { return [] }
-        let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-        let numbers = entries.compactMap { Int32($0) }.sorted()
+        let numbers = ProcessFacts.all
         var revisions: [Int32: String] = [:]
         for number in numbers {
             // For a moment, while the kernel has it become another program, it shows no environment.
@@ -68,16 +66,9 @@ struct SiteProcess: Equatable {
     }
 
     private static func read(_ identifier: Int32, revision: String) -> SiteProcess? {
-        guard let stat = try? readToEnd("/proc/\(identifier)/stat", bytesMax: 4096) else { return nil }
-        // The name is in parentheses and may have any byte in it (proc(5)).
-        let text = String(decoding: stat, as: UTF8.self)
-        guard let end = text.lastIndex(of: ")") else { return nil }
-        let fields = text[text.index(after: end)...].split(separator: " ")
-        // Fields 3 (state), 6 (session) and 22 (start time).
-        guard fields.count > 19, fields[0] != "Z", fields[0] != "X", let session = Int32(fields[3]),
-            let startTicks = UInt64(fields[19])
-        else { return nil }
-        return SiteProcess(
-            identifier: identifier, session: session, startTicks: startTicks, revision: revision)
+        ProcessFacts(of: identifier).map {
+            SiteProcess(
+                identifier: identifier, session: $0.session, startTicks: $0.startTicks, revision: revision)
+        }
     }
 }

@@ -2,20 +2,12 @@ import Foundation
 import Linux
 import Migration
 import Peers
-import Subprocess
-
-#if canImport(System)
-import System
-#else
-import SystemPackage
-#endif
 
 /// One pass of rsync through a stream between hosters: a client here, and at the other hoster a daemon that
 /// knows one folder and nothing else. Neither listens anywhere.
 enum CopyPass {
     /// By this word yardmaster's own program stands between rsync and the stream.
     static let relayFlag = "--relay"
-    private static let outputBytesMax = 1 << 20
     /// Everything that a site may have, at its own numbers; files are changed in place, so that a large one
     /// of which little has changed needs little, and what was cut off goes on where it was.
     private static let options = [
@@ -34,7 +26,8 @@ enum CopyPass {
     ) async throws(PeerError) -> CopyRound {
         let begin = monotonicSeconds()
         let (near, far) = try pair()
-        async let program = client(folder, far)
+        let group = ProgramGroup()
+        async let program = client(folder, far, in: group)
         let joined: PeerError?
         do throws(PeerError) {
             try await stream.join(socket: near, within: limit)
@@ -43,6 +36,8 @@ enum CopyPass {
             joined = error
         }
         let (status, text) = await program
+        // Not before both have ended: what stands between rsync and the stream sends its last bytes.
+        await group.end()
         // What rsync says of itself tells more than that its connection ended.
         guard status == 0 || status == vanishedStatus else {
             throw failure(status, text, joined)
@@ -75,18 +70,21 @@ enum CopyPass {
         }
     }
 
-    private static func client(_ folder: String, _ socket: Int32) async -> (status: Int32, text: String) {
+    private static func client(
+        _ folder: String, _ socket: Int32, in group: ProgramGroup
+    ) async -> (status: Int32, text: String) {
         let own = (try? readLink("/proc/self/exe")) ?? "yardmaster"
         // rsync gives the program that connects its own two pipes; the stream is descriptor 3 for it.
         let script = "exec 3<&0 </dev/null; exec rsync \"$@\""
-        return await run(
+        return await group.run(
             "/bin/sh", ["-c", script, "sh"] + options + [folder + "/", "rsync://peer/site/"], socket,
             ["RSYNC_CONNECT_PROG": "'\(own)' \(relayFlag)"])
     }
 
     // MARK: Taking
 
-    /// Lets a peer's rsync write into a folder, and nowhere else.
+    /// Lets a peer's rsync write into a folder, and nowhere else. When it returns, however, nobody writes
+    /// there for it any more.
     static func receive(
         into folder: String, configuration path: String, through stream: PeerStream
     ) async throws(PeerError) {
@@ -96,16 +94,19 @@ enum CopyPass {
             throw PeerError(.unusable, "\(path) cannot be written: \(error)")
         }
         let (near, far) = try pair()
-        async let program = run(
-            "rsync", ["--daemon", "--no-detach", "--config=\(path)"], far, [:])
+        let group = ProgramGroup()
+        async let program = group.run("rsync", ["--daemon", "--no-detach", "--config=\(path)"], far)
         let joined: PeerError?
         do throws(PeerError) {
             try await stream.join(socket: near)
             joined = nil
         } catch {
             joined = error
+            // It would first do what it has read, which may be much.
+            await group.end()
         }
         let (status, text) = await program
+        await group.end()
         if let joined { throw joined }
         guard status == 0 else {
             throw PeerError(.refused, "rsync has failed here: \(text.split(separator: "\n").last ?? "")")
@@ -132,29 +133,5 @@ enum CopyPass {
         timeout = 60
 
         """
-    }
-
-    /// Runs it with the socket as its standard input, to its end; a task that is cancelled kills it.
-    private static func run(
-        _ program: String, _ arguments: [String], _ socket: Int32, _ environment: [String: String]
-    ) async -> (status: Int32, text: String) {
-        let variables = environment.reduce(into: [Environment.Key: String?]()) {
-            $0[Environment.Key(stringLiteral: $1.key)] = $1.value
-        }
-        do {
-            let result = try await Subprocess.run(
-                program.contains("/") ? .path(FilePath(program)) : .name(program),
-                arguments: Arguments(arguments), environment: .inherit.updating(variables),
-                input: .fileDescriptor(
-                    FileDescriptor(rawValue: socket), closeAfterSpawningProcess: true),
-                output: .string(limit: outputBytesMax), error: .string(limit: outputBytesMax))
-            let text = result.standardOutput + result.standardError
-            switch result.terminationStatus {
-            case .exited(let status): return (status, text)
-            case .signaled(let signal): return (-signal, text)
-            }
-        } catch {
-            return (-1, "rsync cannot be run: \(error)")
-        }
     }
 }

@@ -175,7 +175,11 @@ extension Migrator {
     private func receiveCopy(
         _ stream: PeerStream, _ pass: Int, _ migration: DestinationMigration
     ) async throws(PeerError) {
-        await endReceivers(of: migration.site)
+        do throws(Refusal) {
+            try await endReceivers(of: migration)
+        } catch {
+            throw PeerError(.busy, error.text)
+        }
         // It may be over by now, and from here to the next wait nobody comes in between.
         guard let now = allKept[migration.site]?.ledger.incoming, now.migration == migration.migration,
             now.permits(.copy(pass: pass))

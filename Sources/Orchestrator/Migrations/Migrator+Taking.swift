@@ -57,7 +57,7 @@ extension Migrator {
         case .fetchImage: return try await fetchImages(migration)
         case .preparePass: return try await preparePass(migration)
         case .digest(let challenge):
-            await endReceivers(of: migration.site)
+            try await endReceivers(of: migration)
             return .digest(try await cache(migration).digest(challenge, isNew: true))
         case .start: return try await start(migration)
         case .openRoute:
@@ -182,7 +182,7 @@ extension Migrator {
     private func preparePass(
         _ migration: DestinationMigration
     ) async throws(Refusal) -> DestinationMigration.Result {
-        await endReceivers(of: migration.site)
+        try await endReceivers(of: migration)
         try makeStaging(migration)
         let free = Self.freeBytes(configuration.sitesPath)
         guard free > migration.offer.bytes / 100 else {
@@ -196,12 +196,20 @@ extension Migrator {
         return (attributes?[.systemFreeSize] as? NSNumber)?.uint64Value ?? 0
     }
 
-    func endReceivers(of site: String) async {
-        while let receiver = receivers[site] {
-            receiver.cancel()
-            _ = await receiver.value
-            if receivers[site] == receiver { receivers[site] = nil }
-        }
+    /// Ends what writes to the staging, and waits until nobody does; what an earlier process of ours has
+    /// left, too.
+    func endReceivers(of migration: DestinationMigration) async throws(Refusal) {
+        repeat {
+            while let receiver = receivers[migration.site] {
+                receiver.cancel()
+                _ = await receiver.value
+                if receivers[migration.site] == receiver { receivers[migration.site] = nil }
+            }
+            guard await ProcessEnding.end(rootedIn: staging(migration)) else {
+                throw Refusal(.unavailable, "an rsync of an earlier pass does not end here")
+            }
+            // Somebody may have come meanwhile.
+        } while receivers[migration.site] != nil
     }
 
     // MARK: With the grant
@@ -260,7 +268,7 @@ extension Migrator {
     private func remove(
         _ migration: DestinationMigration
     ) async throws(Refusal) -> DestinationMigration.Result {
-        await endReceivers(of: migration.site)
+        try await endReceivers(of: migration)
         caches["taking \(migration.migration)"] = nil
         let ledger = await kept(migration.site).ledger
         // What runs here by a grant is not ours to remove, nor what somebody else has put there.
