@@ -107,7 +107,7 @@ package struct HosterTerms: Sendable {
 
 extension UInt64 {
     /// In whole units, for a sentence.
-    var asSize: String {
+    package var asSize: String {
         let units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
         var (value, unit) = (self, 0)
         while value >= 10 * 1024, unit + 1 < units.count {

@@ -86,7 +86,8 @@ enum CopyPass {
     /// Lets a peer's rsync write into a folder, and nowhere else. When it returns, however, nobody writes
     /// there for it any more.
     static func receive(
-        into folder: String, configuration path: String, through stream: PeerStream
+        into folder: String, configuration path: String, through stream: PeerStream,
+        within allowance: TransferAllowance
     ) async throws(PeerError) {
         do throws(Linux.Errno) {
             try writeFileAtomically(path, Array(configuration(of: folder).utf8))
@@ -98,7 +99,7 @@ enum CopyPass {
         async let program = group.run("rsync", ["--daemon", "--no-detach", "--config=\(path)"], far)
         let joined: PeerError?
         do throws(PeerError) {
-            try await stream.join(socket: near)
+            try await stream.join(socket: near) { allowance.objection(afterBytes: stream.bytesRead) }
             joined = nil
         } catch {
             joined = error
@@ -113,7 +114,8 @@ enum CopyPass {
         }
     }
 
-    /// With a root of its own nothing leads out of the folder, whatever links it has.
+    /// With a root of its own nothing leads out of the folder, whatever links it has. To reserve room takes
+    /// no time, so the disk would be full before anybody looks.
     private static func configuration(of folder: String) -> String {
         """
         use chroot = yes
@@ -129,7 +131,7 @@ enum CopyPass {
         read only = no
         write only = yes
         list = no
-        refuse options = devices
+        refuse options = devices preallocate
         timeout = 60
 
         """

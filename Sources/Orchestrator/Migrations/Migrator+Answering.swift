@@ -71,7 +71,8 @@ extension Migrator {
     private func terms(besides site: String) async -> HosterTerms {
         let names = await sites.names().filter { $0.value != site }
         return HosterTerms(
-            products: configuration.peers?.products, freeBytes: Self.freeBytes(configuration.sitesPath),
+            products: configuration.peers?.products,
+            freeBytes: DiskRoom(at: configuration.sitesPath).bytesLeft,
             siteBytesMax: configuration.peers?.siteBytesMax ?? 0,
             memoryBytesMax: configuration.peers?.siteMemoryBytesMax ?? 0, takenNames: Set(names.keys))
     }
@@ -131,9 +132,28 @@ extension Migrator {
         let isLast = content["last"].flag == true
         let have = (try? await has(image)) ?? false
         return .stream(.object(["have": .bool(have)])) { (stream) throws(PeerError) in
-            if !have { try await self.load(image, from: stream, migration) }
+            if !have { try await self.take(image, from: stream, migration) }
             if isLast { await self.noteTaking(.received(.image), migration.site) }
         }
+    }
+
+    private func take(
+        _ image: ImageReference, from stream: PeerStream, _ migration: DestinationMigration
+    ) async throws(PeerError) {
+        do throws(PeerError) {
+            try await load(image, from: stream, migration)
+        } catch {
+            await note(error, .image, migration)
+            throw error
+        }
+    }
+
+    /// What is not taken for good ends the migration; anything else may go well next time.
+    private func note(
+        _ error: PeerError, _ transfer: MigrationTransfer, _ migration: DestinationMigration
+    ) async {
+        guard error.kind == .tooLong else { return }
+        await noteTaking(.refused(transfer, reason: error.text), migration.site)
     }
 
     private func load(
@@ -143,8 +163,13 @@ extension Migrator {
         defer { try? FileManager.default.removeItem(atPath: file) }
         do throws(Refusal) {
             try makeStaging(migration)
-            try await FileStream.receiveAsRefusal(
-                file, bytesMax: configuration.peers?.siteBytesMax ?? 0, from: stream)
+        } catch {
+            throw PeerError(.refused, error.text)
+        }
+        let allowance = TransferAllowance(
+            bytesMax: configuration.peers?.siteBytesMax ?? 0, path: incoming(migration))
+        try await FileStream.receive(file, within: allowance, from: stream)
+        do throws(Refusal) {
             try await Self.checkNameless(file)
             try await engine.use { (engine) throws(EngineError) in
                 _ = try await engine.loadImages(from: file)
@@ -185,9 +210,12 @@ extension Migrator {
             now.permits(.copy(pass: pass))
         else { throw PeerError(.refused, "this pass is over") }
         let (folder, file) = (staging(migration), incoming(migration) + "/rsyncd.conf")
+        let allowance = TransferAllowance.pass(
+            ofSite: migration.offer.bytes, siteBytesMax: configuration.peers?.siteBytesMax ?? 0, to: folder)
         let receiver = Task { () -> Result<Void, PeerError> in
             do throws(PeerError) {
-                try await CopyPass.receive(into: folder, configuration: file, through: stream)
+                try await CopyPass.receive(
+                    into: folder, configuration: file, through: stream, within: allowance)
                 return .success(())
             } catch {
                 return .failure(error)
@@ -200,21 +228,12 @@ extension Migrator {
             receiver.cancel()
         }
         if receivers[migration.site] == receiver { receivers[migration.site] = nil }
-        try result.get()
+        if case .failure(let error) = result {
+            await note(error, .copy(pass: pass), migration)
+            throw error
+        }
         await noteTaking(.received(.copy(pass: pass)), migration.site)
         let cache = cache(migration)
         Task { await cache.warm() }
-    }
-}
-
-extension FileStream {
-    fileprivate static func receiveAsRefusal(
-        _ path: String, bytesMax: UInt64, from stream: PeerStream
-    ) async throws(Refusal) {
-        do throws(PeerError) {
-            try await receive(path, bytesMax: bytesMax, from: stream)
-        } catch {
-            throw Refusal(error)
-        }
     }
 }

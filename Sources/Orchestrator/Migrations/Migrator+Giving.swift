@@ -254,6 +254,8 @@ struct ImageReference: Equatable {
 /// Files through a stream.
 enum FileStream {
     private static let chunkBytes = 1 << 17
+    /// So much comes between two looks at the disk.
+    private static let lookBytes = 1 << 20
 
     static func send(_ path: String, through stream: PeerStream) async throws(PeerError) {
         guard let handle = FileHandle(forReadingAtPath: path) else {
@@ -273,17 +275,22 @@ enum FileStream {
         try await stream.finish()
     }
 
-    static func receive(_ path: String, bytesMax: UInt64, from stream: PeerStream) async throws(PeerError) {
+    static func receive(
+        _ path: String, within allowance: TransferAllowance, from stream: PeerStream
+    ) async throws(PeerError) {
         guard
             FileManager.default.createFile(
                 atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]),
             let handle = FileHandle(forWritingAtPath: path)
         else { throw PeerError(.unusable, "\(path) cannot be written") }
         defer { try? handle.close() }
-        var count: UInt64 = 0
+        var (count, lookedAt) = (0, 0)
         while let bytes = try await stream.read() {
-            count += UInt64(bytes.readableBytes)
-            guard count <= bytesMax else { throw PeerError(.refused, "the file is larger than is taken") }
+            count += bytes.readableBytes
+            if UInt64(count) > allowance.bytesMax || count - lookedAt >= lookBytes {
+                if let objection = allowance.objection(afterBytes: count) { throw objection }
+                lookedAt = count
+            }
             do {
                 try handle.write(contentsOf: Data(bytes.readableBytesView))
             } catch {

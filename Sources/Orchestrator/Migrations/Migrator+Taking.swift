@@ -184,16 +184,11 @@ extension Migrator {
     ) async throws(Refusal) -> DestinationMigration.Result {
         try await endReceivers(of: migration)
         try makeStaging(migration)
-        let free = Self.freeBytes(configuration.sitesPath)
-        guard free > migration.offer.bytes / 100 else {
+        let room = DiskRoom(at: configuration.sitesPath)
+        guard !room.isExhausted, room.bytesLeft > migration.offer.bytes / 100 else {
             return .refused(reason: "the disk of the new hoster is full")
         }
         return .done
-    }
-
-    static func freeBytes(_ path: String) -> UInt64 {
-        let attributes = try? FileManager.default.attributesOfFileSystem(forPath: path)
-        return (attributes?[.systemFreeSize] as? NSNumber)?.uint64Value ?? 0
     }
 
     /// Ends what writes to the staging, and waits until nobody does; what an earlier process of ours has

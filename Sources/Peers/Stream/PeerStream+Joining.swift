@@ -1,12 +1,18 @@
 import NIOCore
 import NIOPosix
 
+/// What there is against that a stream goes on; nil: nothing. It does not wait for anything.
+package typealias StreamObjection = @Sendable () -> PeerError?
+
 extension PeerStream {
     /// Copies both ways between the stream and a connected socket, such as one end of a pair whose other end
     /// is a program's input and output. An end of one is passed on to the other, in each direction by
-    /// itself; it returns when both have ended. The descriptor is closed, whatever happens.
-    package func join(socket: Int32, within limit: BandwidthLimit? = nil) async throws(PeerError) {
-        try await join(within: limit) { mailbox in
+    /// itself; it returns when both have ended. The descriptor is closed, whatever happens. The objection is
+    /// asked for several times a second meanwhile: if there is one, that is the end, and the peer hears why.
+    package func join(
+        socket: Int32, within limit: BandwidthLimit? = nil, unless objection: StreamObjection? = nil
+    ) async throws(PeerError) {
+        try await join(within: limit, unless: objection) { mailbox in
             ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .channelOption(.allowRemoteHalfClosure, value: true)
                 .channelInitializer { channel in
@@ -23,7 +29,7 @@ extension PeerStream {
     package func join(
         input: Int32, output: Int32, within limit: BandwidthLimit? = nil
     ) async throws(PeerError) {
-        try await join(within: limit) { mailbox in
+        try await join(within: limit, unless: nil) { mailbox in
             NIOPipeBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .channelOption(.allowRemoteHalfClosure, value: true)
                 .channelInitializer { channel in
@@ -36,7 +42,8 @@ extension PeerStream {
     }
 
     private func join(
-        within limit: BandwidthLimit?, _ open: (Mailbox) -> EventLoopFuture<any Channel>
+        within limit: BandwidthLimit?, unless objection: StreamObjection?,
+        _ open: (Mailbox) -> EventLoopFuture<any Channel>
     ) async throws(PeerError) {
         let local: LocalEnd
         do {
@@ -45,22 +52,49 @@ extension PeerStream {
         } catch {
             throw PeerError(.unusable, "the descriptor for a stream cannot be used: \(error)")
         }
-        let failure = await withTaskGroup(of: PeerError?.self) { group in
-            group.addTask { await self.send(local, within: limit) }
-            group.addTask { await self.receive(local) }
-            var worst: PeerError?
-            for await failure in group {
-                guard let failure else { continue }
+        let failure = await withTaskGroup(of: Part.self) { group in
+            group.addTask { .direction(await self.send(local, within: limit)) }
+            group.addTask { .direction(await self.receive(local)) }
+            if let objection { group.addTask { .objection(await Self.wait(for: objection)) } }
+            var (directions, worst, isObjected) = (2, PeerError?.none, false)
+            while directions > 0, let part = await group.next() {
+                if case .direction = part { directions -= 1 }
+                guard let failure = part.failure else { continue }
                 // The other direction has no sense any more. The first failure tells most; but if the peer
-                // has said why it stops, that is the reason of all.
+                // has said why it stops, that is the reason of all, unless it was ours.
                 local.channel.close(promise: nil)
-                if worst == nil { await connection.abort(failure.text) }
-                if worst == nil || failure.kind == .stopped { worst = failure }
+                if worst == nil {
+                    if case .objection = part { isObjected = true }
+                    await connection.abort(failure.text)
+                }
+                if worst == nil || (failure.kind == .stopped && !isObjected) { worst = failure }
             }
+            group.cancelAll()
             return worst
         }
         try? await local.channel.close()
         if let failure { throw failure }
+    }
+
+    /// What works at a joined stream, and how it has ended.
+    private enum Part {
+        case direction(PeerError?)
+        case objection(PeerError?)
+
+        var failure: PeerError? {
+            switch self {
+            case .direction(let failure), .objection(let failure): failure
+            }
+        }
+    }
+
+    /// nil: nobody waits for it any more.
+    private static func wait(for objection: StreamObjection) async -> PeerError? {
+        while !Task.isCancelled {
+            if let reason = objection() { return reason }
+            try? await Task.sleep(for: .milliseconds(100))
+        }
+        return nil
     }
 
     private func send(_ local: LocalEnd, within limit: BandwidthLimit?) async -> PeerError? {
