@@ -8,7 +8,7 @@ extension PeerStream {
     /// Copies both ways between the stream and a connected socket, such as one end of a pair whose other end
     /// is a program's input and output. An end of one is passed on to the other, in each direction by
     /// itself; it returns when both have ended. The descriptor is closed, whatever happens. The objection is
-    /// asked for several times a second meanwhile: if there is one, that is the end, and the peer hears why.
+    /// asked for many times a second meanwhile: if there is one, that is the end, and the peer hears why.
     package func join(
         socket: Int32, within limit: BandwidthLimit? = nil, unless objection: StreamObjection? = nil
     ) async throws(PeerError) {
@@ -52,7 +52,21 @@ extension PeerStream {
         } catch {
             throw PeerError(.unusable, "the descriptor for a stream cannot be used: \(error)")
         }
-        let failure = await withTaskGroup(of: Part.self) { group in
+        let failure = await withTaskCancellationHandler {
+            await carry(local, within: limit, unless: objection)
+        } onCancel: {
+            // Who waits for bytes does not notice, and the peer may never send any.
+            local.channel.close(promise: nil)
+            connection.closeSoon()
+        }
+        try? await local.channel.close()
+        if let failure { throw failure }
+    }
+
+    private func carry(
+        _ local: LocalEnd, within limit: BandwidthLimit?, unless objection: StreamObjection?
+    ) async -> PeerError? {
+        await withTaskGroup(of: Part.self) { group in
             group.addTask { .direction(await self.send(local, within: limit)) }
             group.addTask { .direction(await self.receive(local)) }
             if let objection { group.addTask { .objection(await Self.wait(for: objection)) } }
@@ -72,8 +86,6 @@ extension PeerStream {
             group.cancelAll()
             return worst
         }
-        try? await local.channel.close()
-        if let failure { throw failure }
     }
 
     /// What works at a joined stream, and how it has ended.
@@ -92,7 +104,7 @@ extension PeerStream {
     private static func wait(for objection: StreamObjection) async -> PeerError? {
         while !Task.isCancelled {
             if let reason = objection() { return reason }
-            try? await Task.sleep(for: .milliseconds(100))
+            try? await Task.sleep(for: .milliseconds(25))
         }
         return nil
     }
