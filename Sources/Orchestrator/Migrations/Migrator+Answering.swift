@@ -152,7 +152,7 @@ extension Migrator {
     private func note(
         _ error: PeerError, _ transfer: MigrationTransfer, _ migration: DestinationMigration
     ) async {
-        guard error.kind == .tooLong else { return }
+        guard error.kind == .tooLong || error.kind == .unclear else { return }
         await noteTaking(.refused(transfer, reason: error.text), migration.site)
     }
 
@@ -170,7 +170,11 @@ extension Migrator {
             bytesMax: configuration.peers?.siteBytesMax ?? 0, path: incoming(migration))
         try await FileStream.receive(file, within: allowance, from: stream)
         do throws(Refusal) {
-            try await Self.checkNameless(file)
+            try CarriedImage.check(file)
+        } catch {
+            throw PeerError(error.kind == .invalid ? .unclear : .refused, error.text)
+        }
+        do throws(Refusal) {
             try await engine.use { (engine) throws(EngineError) in
                 _ = try await engine.loadImages(from: file)
             }
@@ -180,21 +184,6 @@ extension Migrator {
         } catch {
             throw PeerError(.refused, error.text)
         }
-    }
-
-    /// A name in an image's file would take the place of an image that is here.
-    private static func checkNameless(_ file: String) async throws(Refusal) {
-        let names = try await Tool.run(["tar", "-tf", file]).split(separator: "\n")
-        // The engine may read what another way of writing the same path has put there.
-        let isPlain = names.allSatisfy { name in
-            !name.hasPrefix("/") && !name.split(separator: "/").contains { $0 == "." || $0 == ".." }
-        }
-        guard isPlain, names.count(where: { $0 == "manifest.json" }) == 1, !names.contains("repositories")
-        else { throw Refusal(.invalid, "the image that was sent is not of the form that is taken") }
-        let manifest = try await Tool.run(["tar", "-xOf", file, "manifest.json"])
-        guard let value = try? JSONReader.read(Array(manifest.utf8)), value.elements.count == 1,
-            value.elements[0]["RepoTags"].elements.isEmpty
-        else { throw Refusal(.invalid, "the image that was sent has names, or is several") }
     }
 
     private func receiveCopy(

@@ -1,11 +1,13 @@
 import Foundation
 
 /// Writes a tar archive as an enemy does: nothing is checked.
-struct TarBuilder {
-    private(set) var bytes: [UInt8] = []
+package struct TarBuilder {
+    package private(set) var bytes: [UInt8] = []
+
+    package init() {}
 
     /// A member with a header of ustar.
-    mutating func add(
+    package mutating func add(
         _ path: String, type: Character = "0", content: [UInt8] = [], size: Int? = nil, target: String = "",
         mode: Int = 0o644
     ) {
@@ -34,7 +36,7 @@ struct TarBuilder {
     }
 
     /// The folder of a site, and another member.
-    static func site(
+    package static func site(
         _ path: String? = nil, type: Character = "0", content: [UInt8] = [], target: String = ""
     ) -> TarBuilder {
         var tar = TarBuilder()
@@ -44,7 +46,7 @@ struct TarBuilder {
     }
 
     /// The same with one more.
-    func adding(
+    package func adding(
         _ path: String, type: Character = "0", content: [UInt8] = [], size: Int? = nil
     ) -> TarBuilder {
         var tar = self
@@ -53,7 +55,7 @@ struct TarBuilder {
     }
 
     /// A folder with records of pax about it.
-    static func records(_ key: String, _ value: String, type: Character = "x") -> TarBuilder {
+    package static func records(_ key: String, _ value: String, type: Character = "x") -> TarBuilder {
         var tar = TarBuilder()
         tar.addRecords([(key, value)], type: type)
         tar.add("site", type: "5")
@@ -61,14 +63,14 @@ struct TarBuilder {
     }
 
     /// Before all others.
-    func after(_ first: TarBuilder) -> TarBuilder {
+    package func after(_ first: TarBuilder) -> TarBuilder {
         var tar = first
         tar.bytes += bytes
         return tar
     }
 
     /// Records of pax about the next member.
-    mutating func addRecords(_ records: [(key: String, value: String)], type: Character = "x") {
+    package mutating func addRecords(_ records: [(key: String, value: String)], type: Character = "x") {
         var text = ""
         for (key, value) in records {
             let rest = " \(key)=\(value)\n"
@@ -81,7 +83,7 @@ struct TarBuilder {
     }
 
     /// With the end.
-    func write(to path: String) throws {
+    package func write(to path: String) throws {
         try Data(bytes + [UInt8](repeating: 0, count: 1024)).write(to: URL(fileURLWithPath: path))
     }
 }
