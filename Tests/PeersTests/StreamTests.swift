@@ -272,6 +272,45 @@ import YardKit
         #expect(await eventually { b.events.texts.contains { $0.contains("a request of a has failed") } })
     }
 
+    /// Whoever takes bytes may find that they are too many, or that there is no room for them.
+    @Test func anObjectionEndsAStreamAndBothEndsHearWhy() async throws {
+        let (a, b) = try await twoPeers()
+        let peer = try b.peer()
+        let (near, far) = socketPair()
+        let program = try JoinedProgram("/bin/sh", ["-c", "cat >/dev/null"], input: far)
+        let objection = PeerError(.tooLong, "that is too much")
+        let seen = await failure { () throws(PeerError) in
+            try await a.client.stream(peer, "send", .integer(512 << 20)) { (_, stream) throws(PeerError) in
+                try await stream.join(socket: near) { stream.bytesRead > 1 << 20 ? objection : nil }
+            }
+        }
+        #expect(seen == objection)
+        #expect(await eventually { b.events.texts.contains { $0.contains("that is too much") } })
+        #expect(try await program.status() == 0)
+    }
+
+    /// Who waits for the end of a program that a peer talks to does not wait for the peer.
+    @Test func aJoinThatIsCancelledEndsThoughThePeerIsSilent() async throws {
+        let (a, b) = try await twoPeers()
+        let peer = try b.peer()
+        let (near, far) = socketPair()
+        let begin = ContinuousClock.now
+        let seen = await failure { () throws(PeerError) in
+            try await a.client.stream(peer, "idle") { (_, stream) throws(PeerError) in
+                let work = Task {
+                    await failure { () throws(PeerError) in try await stream.join(socket: near) }
+                }
+                try? await Task.sleep(for: .milliseconds(100))
+                work.cancel()
+                if let error = await work.value { throw error }
+            }
+        }
+        #expect(seen?.kind == .cancelled, "\(String(describing: seen))")
+        // The peer would have said something after two seconds.
+        #expect(ContinuousClock.now - begin < .seconds(1))
+        close(far)
+    }
+
     @Test func noDescriptorIsLeftOpen() async throws {
         let (a, b) = try await twoPeers()
         let peer = try b.peer()
