@@ -177,7 +177,8 @@ let package = Package(
             name: "EngineTests", dependencies: ["Orchestrator", "EngineSupport", "Support"],
             swiftSettings: settings),
         .testTarget(
-            name: "OrchestratorTests", dependencies: ["Orchestrator", "Runme", "Routes", "Support"],
+            name: "OrchestratorTests",
+            dependencies: ["Orchestrator", "Migration", "Runme", "Routes", "Support"],
             swiftSettings: settings),
         .testTarget(
             name: "SiteTests", dependencies: ["Orchestrator", "EngineSupport", "YardKit", "Support"],

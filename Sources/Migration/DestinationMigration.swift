@@ -99,6 +99,8 @@ package struct DestinationMigration: Codable, Equatable, Sendable {
         case failed(reason: String)
     }
 
+    /// So many sites of one peer may be on their way at once.
+    package static let incomingMax = 8
     /// After so many failures in a row the migration is declined, where it may be.
     static let failuresMax = 10
     /// After so long without a word the origin is asked: while it prepares, and once all is done but its end.

@@ -36,7 +36,9 @@ extension Migrator {
         guard link.edge != nil else { return .refusal("sites are not taken here") }
         let peer = peerRequest.peer.name.text
         let end = Self.now + 2
-        if case .offer = request.demand, let reason = obstacle(to: request, from: peer) {
+        if case .offer = request.demand,
+            let reason = allKept.values.map(\.ledger).obstacle(to: request, from: peer)
+        {
             return .refusal(reason)
         }
         do throws(Refusal) {
@@ -56,16 +58,6 @@ extension Migrator {
         } catch {
             return .refusal(error.text)
         }
-    }
-
-    /// What is not a matter of one site alone: a migration belongs to one, and a peer has only so many.
-    private func obstacle(to request: MigrationRequest, from peer: String) -> String? {
-        let others = allKept.values.filter { $0.ledger.site != request.site }.compactMap(\.ledger.incoming)
-        if others.contains(where: { $0.migration == request.migration }) {
-            return "that migration is one of another site"
-        }
-        let count = others.count { $0.peer == peer && $0.state != .serving }
-        return count < Self.incomingMax ? nil : "\(count) sites of \(peer) are on their way here already"
     }
 
     private func terms(besides site: String) async -> HosterTerms {

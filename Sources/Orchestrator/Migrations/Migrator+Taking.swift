@@ -9,9 +9,6 @@ import YardKit
 
 /// What the hoster does who takes a site.
 extension Migrator {
-    /// So many sites of one peer may be on their way at once.
-    static let incomingMax = 8
-
     func perform(
         _ action: DestinationMigration.Action, of migration: DestinationMigration
     ) async -> DestinationMigration.Event {
@@ -84,7 +81,9 @@ extension Migrator {
     /// What becomes the site's folder.
     func staging(_ migration: DestinationMigration) -> String { incoming(migration) + "/site" }
     /// Tells that the folder in its place came with this migration.
-    private func mark(_ migration: DestinationMigration) -> String { incoming(migration) + "/installed" }
+    private func mark(_ migration: DestinationMigration) -> FolderMark {
+        FolderMark(path: incoming(migration) + "/installed")
+    }
     private func place(_ migration: DestinationMigration) -> String {
         "\(configuration.sitesPath)/\(migration.site)"
     }
@@ -116,7 +115,9 @@ extension Migrator {
     ) throws(Refusal) -> DestinationMigration.Result {
         let folder = SiteFolder(path: staging(migration))
         guard FileManager.default.fileExists(atPath: folder.manifestPath) else { return .missing }
-        if let flaw = try manifestFlaw(folder, migration) { return .refused(reason: flaw) }
+        if let flaw = try folder.manifest().runme.flaw(against: migration.offer) {
+            return .refused(reason: flaw)
+        }
         let (runme, _, _) = try folder.manifest()
         guard let path = runme.certificatePath,
             FileManager.default.fileExists(atPath: try folder.innerPath(path))
@@ -129,18 +130,6 @@ extension Migrator {
             return .refused(reason: flaw)
         }
         return .done
-    }
-
-    /// Why the runme is not the one that was offered, or none that is taken; nil: it is. It is asked again
-    /// when the last copy has come: that may have brought another one.
-    private func manifestFlaw(
-        _ folder: SiteFolder, _ migration: DestinationMigration
-    ) throws(Refusal) -> String? {
-        let (runme, _, _) = try folder.manifest()
-        guard [runme.domain] + runme.aliases == migration.offer.names,
-            runme.product == migration.offer.product, runme.memoryBytes <= migration.offer.memoryBytes
-        else { return "the runme is not the one that was offered" }
-        return runme.travelFlaw.map { "the site \($0)" }
     }
 
     private func fetchImages(
@@ -219,7 +208,7 @@ extension Migrator {
                 return .refused(reason: "there is a folder of that name at the new hoster already")
             }
             do throws(Linux.Errno) {
-                try writeFileAtomically(mark, Array(try Self.identity(of: staging).utf8))
+                try mark.put(on: staging)
                 try renameFile(staging, to: place)
                 try OpenFolder(path: configuration.sitesPath).synchroniseNames()
             } catch {
@@ -227,7 +216,10 @@ extension Migrator {
             }
         }
         let folder = SiteFolder(path: place)
-        if let flaw = try manifestFlaw(folder, migration) { return .refused(reason: flaw) }
+        // The last copy may have brought another one.
+        if let flaw = try folder.manifest().runme.flaw(against: migration.offer) {
+            return .refused(reason: flaw)
+        }
         guard case .done = try await fetchImages(migration, of: folder) else {
             return .refused(reason: "the runme wants another image than was offered")
         }
@@ -246,20 +238,6 @@ extension Migrator {
         }
     }
 
-    /// Which folder it is, whatever it is called.
-    private static func identity(of path: String) throws(Linux.Errno) -> String {
-        let status = try OpenFolder(path: path).status(of: OpenFolder.itself)
-        return "\(status.device) \(status.inode)"
-    }
-
-    /// Whether what stands in the site's place came with this migration.
-    private func isOurs(_ migration: DestinationMigration) -> Bool {
-        guard let noted = try? String(contentsOfFile: mark(migration), encoding: .utf8),
-            let found = try? Self.identity(of: place(migration))
-        else { return false }
-        return noted == found
-    }
-
     private func remove(
         _ migration: DestinationMigration
     ) async throws(Refusal) -> DestinationMigration.Result {
@@ -267,7 +245,7 @@ extension Migrator {
         caches["taking \(migration.migration)"] = nil
         let ledger = await kept(migration.site).ledger
         // What runs here by a grant is not ours to remove, nor what somebody else has put there.
-        if !ledger.token.isHeld, isOurs(migration) {
+        if !ledger.token.isHeld, mark(migration).isOn(place(migration)) {
             if ledger.edgeRoute == .elsewhere {
                 // Its names still lead to whom it was given.
                 try await sites.keeper(of: migration.site)?.runner.clear()
@@ -294,34 +272,6 @@ extension Migrator {
             try FileManager.default.removeItem(atPath: path)
         } catch {
             throw Refusal(.unavailable, "\(path) cannot be removed: \(error.localizedDescription)")
-        }
-    }
-}
-
-extension Runme {
-    /// What its containers may have together.
-    var memoryBytes: UInt64 {
-        guard case .docker(let docker) = start else { return 0 }
-        return ([docker.container] + docker.sidecars.values).reduce(0) { $0 &+ ($1.memoryBytes ?? 0) }
-    }
-
-    /// Why such a site does not move; nil: it does. A program would run as whomever its folder belongs to,
-    /// and an image in the folder may bring names of its own.
-    var travelFlaw: String? {
-        guard case .docker(let docker) = start else {
-            return "is not one of containers, which alone can move"
-        }
-        let isCarried = ([docker.container] + docker.sidecars.values).contains { container in
-            if case .archive = container.image { true } else { false }
-        }
-        return isCarried ? "carries an image in its folder; give it a name (docker load, docker tag)" : nil
-    }
-
-    /// Images that a site wants by their names; those that are carried in its folder come with it.
-    var namedImages: [String] {
-        guard case .docker(let docker) = start else { return [] }
-        return ([docker.container] + docker.sidecars.sorted { $0.key < $1.key }.map(\.value)).compactMap {
-            if case .named(let name) = $0.image { name } else { nil }
         }
     }
 }

@@ -127,13 +127,7 @@ package actor Migrator {
     }
 
     /// Whether a migration that is not over needs a peer.
-    func needs(_ peer: String) -> Bool {
-        ledgers.values.contains { kept in
-            let outgoing = kept.ledger.outgoing
-            return outgoing.map { $0.plan.peer == peer && !$0.isOver } ?? false
-                || kept.ledger.incoming?.peer == peer
-        }
-    }
+    func needs(_ peer: String) -> Bool { ledgers.values.map(\.ledger).need(peer) }
 
     /// Why a site cannot be added; nil: it can.
     func objectionToAdding(_ site: String) -> String? {
