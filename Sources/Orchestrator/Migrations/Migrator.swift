@@ -291,10 +291,11 @@ package actor Migrator {
     private func tell(_ before: SiteLedger?, _ after: SiteLedger?) {
         let site = after?.site ?? before?.site ?? ""
         if let state = after?.outgoing?.state, state != before?.outgoing?.state {
-            log.info("\(site), to \(after?.outgoing?.plan.peer ?? ""): \(state)")
+            let reason = after?.outgoing?.report.failure.map { " (\($0))" } ?? ""
+            log.info("\(site), to \(after?.outgoing?.plan.peer ?? ""): \(state.word)\(reason)")
         }
         if let state = after?.incoming?.state, state != before?.incoming?.state {
-            log.info("\(site), from \(after?.incoming?.peer ?? ""): \(state)")
+            log.info("\(site), from \(after?.incoming?.peer ?? ""): \(state.word)")
         }
         if let reason = after?.outgoing?.retry.reason, reason != before?.outgoing?.retry.reason {
             log.warning("\(site): \(reason)")
