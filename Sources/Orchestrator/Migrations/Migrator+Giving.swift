@@ -9,6 +9,9 @@ import YardKit
 
 /// What the hoster does who gives a site away.
 extension Migrator {
+    /// Whoever has got something so often and still says that it is missing is not believed.
+    private static let sendingsMax = 10
+
     func perform(
         _ action: OriginMigration.Action, of migration: OriginMigration
     ) async -> OriginMigration.Event {
@@ -32,8 +35,9 @@ extension Migrator {
         do {
             let peer = try await link.peer(migration.plan.peer)
             let content = try await link.client.ask(peer, "migration", JSONValue(encoding: request))
-            guard let answer = content.decoded(MigrationAnswer.self) else {
-                return .performed(action, .failed(reason: "\(peer.name) gives an answer that is none"))
+            // One to another request would change nothing, and be asked for again at once, for ever.
+            guard let answer = content.decoded(MigrationAnswer.self), answer.request == request else {
+                throw PeerError(.unclear, "\(peer.name) gives an answer that is none")
             }
             return .answered(answer)
         } catch let error as PeerError {
@@ -52,8 +56,10 @@ extension Migrator {
         let site = migration.plan.site
         switch action {
         case .ask, .wait: return .done
-        case .transfer(.certificate): return try await sendCertificate(migration)
-        case .transfer(.image): return try await sendImages(migration)
+        case .transfer(.certificate):
+            return try await sendOnceMore("certificate", migration) { try await sendCertificate(migration) }
+        case .transfer(.image):
+            return try await sendOnceMore("image", migration) { try await sendImages(migration) }
         case .transfer(.copy(let pass)): return try await sendCopy(migration, pass: pass)
         case .fence, .restore, .switchOver:
             guard let keeper = await sites.keeper(of: site) else { throw Self.gone(site) }
@@ -75,6 +81,7 @@ extension Migrator {
             return .done
         case .clear:
             caches[Self.cacheKey(migration)] = nil
+            sendings[migration.plan.migration] = nil
             try? FileManager.default.removeItem(atPath: scratch(migration.plan.migration))
             return .done
         }
@@ -115,6 +122,20 @@ extension Migrator {
                 JSONMember(name: "migration", value: .string("\(migration.plan.migration)")),
                 JSONMember(name: "what", value: .string(what)),
             ] + more.map { JSONMember(name: $0.key, value: $0.value) })
+    }
+
+    /// Sends something, unless it was sent in vain too often: each time goes well, so nothing else ends it.
+    private func sendOnceMore(
+        _ what: String, _ migration: OriginMigration,
+        _ send: () async throws -> OriginMigration.Result
+    ) async throws -> OriginMigration.Result {
+        let key = migration.plan.migration
+        guard sendings[key, default: 0] < Self.sendingsMax else {
+            return .refused(reason: "\(migration.plan.peer) asks for the \(what) again and again")
+        }
+        let result = try await send()
+        sendings[key, default: 0] += 1
+        return result
     }
 
     /// The runme says where the certificate is, so both go.
@@ -216,6 +237,7 @@ extension Migrator {
             }
         }
         caches[Self.cacheKey(migration)] = nil
+        sendings[migration.plan.migration] = nil
         try? files.removeItem(atPath: scratch(migration.plan.migration))
         return .done
     }

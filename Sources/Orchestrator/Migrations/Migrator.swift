@@ -41,6 +41,8 @@ package actor Migrator {
     var looks: [String: Double] = [:]
     /// What was proposed to operators, and may be begun as it was.
     var proposals: [MigrationIdentifier: Proposal] = [:]
+    /// How often certificate or images were sent whole, by the migration.
+    var sendings: [MigrationIdentifier: Int] = [:]
     /// What is under way to peers, by the site.
     var transfers: [String: Transfer] = [:]
     private var cleaning: Task<Void, Never>?
