@@ -14,6 +14,8 @@ extension Migrator {
     /// A proposal that nobody takes up is forgotten after so long, or behind so many others.
     private static let proposalSecondsMax = 600.0
     private static let proposalsMax = 16
+    /// So long whoever asked for a migration waits for the peer, when it was turned back and all is well here.
+    private static let recallPatience = Duration.seconds(10)
     /// More addresses of one hoster are not taken from it.
     private static let visitorsMax = 8
 
@@ -174,6 +176,7 @@ extension Migrator {
     /// Waits until a migration that was begun serves there, or has turned back; tells each step.
     func follow(_ site: String, _ progress: Progress) async throws(Refusal) {
         var told: MigrationStep?
+        var began: ContinuousClock.Instant?
         while true {
             guard let outgoing = allKept[site]?.ledger.outgoing else { return }
             switch outgoing.state {
@@ -182,6 +185,16 @@ extension Migrator {
             case .announcing where outgoing.retry.failures > 0: return
             case .reverted(let reason), .clearing(let reason):
                 throw Refusal(.failed, "\(site) stays here: \(reason)")
+            // The peer may never answer, and the operator is to know how it stands.
+            case .recalling(let reason):
+                let begin = began ?? .now
+                began = begin
+                guard begin + Self.recallPatience > .now else {
+                    throw Refusal(
+                        .failed,
+                        "\(site) stays here: \(reason); \(outgoing.plan.peer) has not said that it forgets it: "
+                            + "yard migrations finish \(site)")
+                }
             default: break
             }
             if outgoing.isStalled {
