@@ -114,8 +114,9 @@ enum CopyPass {
         }
     }
 
-    /// With a root of its own nothing leads out of the folder, whatever links it has. To reserve room takes
-    /// no time, so the disk would be full before anybody looks.
+    /// With a root of its own nothing leads out of the folder, whatever links it has. A client asks for devices
+    /// by their own option or, with all that `--archive` means, by `-D`. To reserve room takes no time, so the
+    /// disk would be full before anybody looks.
     private static func configuration(of folder: String) -> String {
         """
         use chroot = yes
@@ -131,7 +132,7 @@ enum CopyPass {
         read only = no
         write only = yes
         list = no
-        refuse options = devices preallocate
+        refuse options = devices D preallocate
         timeout = 60
 
         """
