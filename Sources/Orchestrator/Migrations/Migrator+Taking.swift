@@ -91,7 +91,9 @@ extension Migrator {
     func cache(_ migration: DestinationMigration) -> DigestCacheOfFolder {
         let key = "taking \(migration.migration)"
         if let cache = caches[key] { return cache }
-        let cache = DigestCacheOfFolder(path: staging(migration))
+        // What has come may be more than was offered.
+        let cache = DigestCacheOfFolder(
+            path: staging(migration), bytesMax: configuration.peers?.siteBytesMax)
         caches[key] = cache
         return cache
     }
