@@ -1,6 +1,16 @@
 import Crypto
 import Foundation
+import Glibc
 import NIOCore
+import Testing
+
+/// Both ends of a new pair of sockets.
+func socketPair() -> (Int32, Int32) {
+    var ends: [Int32] = [-1, -1]
+    // SAFETY: the array has room for two.
+    unsafe #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0, &ends) == 0)
+    return (ends[0], ends[1])
+}
 
 /// Many bytes that are the same each time.
 struct ByteSource {

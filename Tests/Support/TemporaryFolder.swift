@@ -1,7 +1,7 @@
 import Foundation
 
 /// A folder of its own for one test. It is removed, with all that is in it, when the last reference goes.
-package final class TemporaryFolder {
+package final class TemporaryFolder: Sendable {
     /// The absolute path, without a slash at the end. Short, because a unix socket's path has 107 bytes at
     /// most.
     package let path: String

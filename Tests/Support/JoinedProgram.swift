@@ -1,25 +1,14 @@
 import Foundation
 import Glibc
-import Support
-import Synchronization
-import Testing
-
-/// Both ends of a new pair of sockets.
-func socketPair() -> (Int32, Int32) {
-    var ends: [Int32] = [-1, -1]
-    // SAFETY: the array has room for two.
-    unsafe #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0, &ends) == 0)
-    return (ends[0], ends[1])
-}
 
 /// A program whose input, and perhaps output, is a descriptor.
-final class JoinedProgram: Sendable {
+package final class JoinedProgram: Sendable {
     private let process: Process
     private let textPath: String
     private let ended: Task<Int32, Never>
 
     /// The descriptors are closed here once the program has them.
-    init(
+    package init(
         _ path: String, _ arguments: [String], input: Int32, output: Int32? = nil,
         environment: [String: String] = [:]
     ) throws {
@@ -60,11 +49,12 @@ final class JoinedProgram: Sendable {
         try? FileManager.default.removeItem(atPath: textPath)
     }
 
-    func kill() { if process.isRunning { _ = Glibc.kill(process.processIdentifier, SIGKILL) } }
+    /// Ends it at once.
+    package func kill() { if process.isRunning { _ = Glibc.kill(process.processIdentifier, SIGKILL) } }
 
     /// How it has ended; a signal is negative.
-    func status() async throws -> Int32 { await ended.value }
+    package func status() async throws -> Int32 { await ended.value }
 
     /// What it has printed.
-    var text: String { TextFile.read(textPath) ?? "" }
+    package var text: String { TextFile.read(textPath) ?? "" }
 }
