@@ -181,8 +181,11 @@ let package = Package(
             dependencies: ["Orchestrator", "Migration", "Runme", "Routes", "Support"],
             swiftSettings: settings),
         .testTarget(
-            name: "SiteTests", dependencies: ["Orchestrator", "EngineSupport", "YardKit", "Support"],
-            swiftSettings: settings),
+            name: "SiteTests",
+            dependencies: [
+                "Archive", "EngineSupport", "Linux", "Migration", "Orchestrator", "Peers", "Support", "YardKit",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ], swiftSettings: settings),
         .testTarget(
             name: "SessionTests", dependencies: ["DataPlane", "Support"], swiftSettings: settings),
         .testTarget(

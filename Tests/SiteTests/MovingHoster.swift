@@ -72,11 +72,16 @@ final class MovingPair {
         try ImageRoot.make("python_root.sh", [Repository.path("Tests/Programs/moving_site.py")])
     }
 
-    /// A site at `a` with its certificate and as many files more; it serves when this returns.
+    /// A site, at `a` if nothing else is said, with its certificate and as many files more; it serves when
+    /// this returns. `more`: further lines of its runme.
     @discardableResult
-    func makeSite(_ domain: String, files: Int = 0, bytesEach: Int = 0, days: Int = 2) throws -> String {
-        try a.importImage("moving:1", of: Self.root.get(), command: ["/usr/bin/python3", "/site.py"])
-        let path = "\(a.folder)/sites/\(domain)"
+    func makeSite(
+        _ domain: String, at hoster: MovingHoster? = nil, files: Int = 0, bytesEach: Int = 0, days: Int = 2,
+        more: String = ""
+    ) throws -> String {
+        let hoster = hoster ?? a
+        try hoster.importImage("moving:1", of: Self.root.get(), command: ["/usr/bin/python3", "/site.py"])
+        let path = "\(hoster.folder)/sites/\(domain)"
         let script = """
             set -e; mkdir -p "$1/tls" "$1/data/files"; cd "$1"; echo PROXY=1 > env
             openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days \(days) \
@@ -109,11 +114,12 @@ final class MovingPair {
             ready: { check: hello, within: 20s }
             sleep: { after: never }
             tls: { certificate: tls/site.pem }
+            \(more)
 
             """
         try Data(runme.utf8).write(to: URL(fileURLWithPath: path + "/runme"))
-        let added = try a.yard("site", "add", domain, "--start")
-        guard added.succeeded else { throw ChildProcessError(description: added.everything + a.log) }
+        let added = try hoster.yard("site", "add", domain, "--start")
+        guard added.succeeded else { throw ChildProcessError(description: added.everything + hoster.log) }
         return path
     }
 }
@@ -129,8 +135,10 @@ final class MovingHoster {
     private(set) var yardmaster: ChildProcess?
 
     var engineSocket: String { "\(folder)/docker.sock" }
-    /// Where its edge is from outside.
+    /// Where its edge is from outside, and its yardmaster too for peers that a test plays.
     var address: String { "10.199.\(number).2" }
+    /// Where a test is for it.
+    var testAddress: String { "10.199.\(number).1" }
     /// What yardmaster has said.
     var log: String { yardmaster?.errors ?? "" }
 
@@ -176,7 +184,7 @@ final class MovingHoster {
               control: \(folder)/control.sock
             peers:
               name: \(name)
-              listen: ["\(own):7443"]
+              listen: ["\(own):7443", "\(address):7443"]
               address: "\(own):7443"
               forward: "\(own):8443"
               forward_http: "\(own):80"
@@ -297,6 +305,21 @@ final class MovingHoster {
             environment: ["SWITCHYARD_YARDMASTER": "\(folder)/run/api.sock"])
     }
 
+    /// The same on a thread of its own: those of tasks are few, and a peer that the test plays needs them.
+    func yardAside(_ arguments: String..., seconds: Double = 120) async throws -> Finished {
+        let path = "\(folder)/run/api.sock"
+        return try await withCheckedThrowingContinuation { continuation in
+            Thread {
+                continuation.resume(
+                    with: Result {
+                        try run(
+                            Repository.path(".build/release/yard"), arguments, seconds: seconds,
+                            environment: ["SWITCHYARD_YARDMASTER": path])
+                    })
+            }.start()
+        }
+    }
+
     /// What it says of the migration of a site, in one of the roles.
     func migration(_ domain: String, _ role: String) -> JSONValue {
         let all = (try? client.ask(.get, "/v1/migrations")["migrations"].elements) ?? []
@@ -309,8 +332,12 @@ final class MovingHoster {
     }
 
     /// What lies where nothing of a migration should be left.
-    var leftovers: [String] {
-        (try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/sites/.incoming")) ?? []
+    var leftovers: [String] { names(in: "sites/.incoming") }
+    /// The same of what is made to be sent.
+    var scratch: [String] { names(in: "state/scratch").filter { $0.hasPrefix("migration-") } }
+
+    private func names(in path: String) -> [String] {
+        (try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(path)")) ?? []
     }
 }
 
