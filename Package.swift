@@ -183,7 +183,8 @@ let package = Package(
         .testTarget(
             name: "SiteTests",
             dependencies: [
-                "Archive", "EngineSupport", "Linux", "Migration", "Orchestrator", "Peers", "Support", "YardKit",
+                "Archive", "EngineSupport", "Linux", "Migration", "Orchestrator", "Peers", "Support",
+                "YardKit",
                 .product(name: "Crypto", package: "swift-crypto"),
             ], swiftSettings: settings),
         .testTarget(

@@ -1,15 +1,20 @@
 /// Lets only that of an archive pass which its manifest lists, in its order: so there is nothing in it twice,
 /// nothing outside, no device, and never more than the manifest says, which comes first and has limits.
-struct ArchiveGuard: TarVisitor {
+package struct ArchiveGuard: TarVisitor {
     /// What is not taken, whatever the manifest says.
-    struct Policy: Sendable {
-        var limits = TreeLimits()
+    package struct Policy: Sendable {
+        package var limits = TreeLimits()
         /// Programs that give who starts them more rights: in the folder of a site they would wait for any
         /// user of the host.
-        var allowsPrivilegedFiles = false
+        package var allowsPrivilegedFiles = false
+
+        package init(limits: TreeLimits = TreeLimits(), allowsPrivilegedFiles: Bool = false) {
+            self.limits = limits
+            self.allowsPrivilegedFiles = allowsPrivilegedFiles
+        }
 
         /// The first thing that is not taken.
-        func check(_ manifest: TreeManifest) throws(ArchiveRefusal) {
+        package func check(_ manifest: TreeManifest) throws(ArchiveRefusal) {
             for entry in manifest.entries {
                 guard case .file = entry.content, !allowsPrivilegedFiles else { continue }
                 if entry.mode & 0o6000 != 0

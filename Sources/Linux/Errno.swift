@@ -37,6 +37,7 @@ package struct Errno: Error, Equatable, BitwiseCopyable, CustomStringConvertible
 
     /// Two places are on two file systems (EXDEV).
     package static let otherDevice = Errno(number: EXDEV)
+    package static let busy = Errno(number: EBUSY)
 
     /// A symbolic link is where none may be (ELOOP).
     package static let link = Errno(number: ELOOP)

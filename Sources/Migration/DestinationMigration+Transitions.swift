@@ -8,7 +8,8 @@ extension DestinationMigration {
     /// Answers a request of this migration, from its origin. The origin is not trusted: what comes out of
     /// order is refused.
     mutating func answer(_ demand: Demand, _ token: inout WriterToken, atSeconds now: Double) -> Outcome {
-        heardSeconds = now
+        // Not each time: it is written to the disk before an answer is sent.
+        if now < heardSeconds || now > heardSeconds + Self.hearingSeconds { heardSeconds = now }
         if case .declined(let reason) = state, demand != .release { return .refused(reason: reason) }
         return switch demand {
         case .offer(let offer): answerOffer(offer)
@@ -327,7 +328,13 @@ extension DestinationMigration {
     mutating func hear(_ wish: OperatorWish, _ token: inout WriterToken, atSeconds now: Double) -> String? {
         switch wish {
         case .revert: return hearRevert(&token)
-        case .finish: return "the hoster from whom the site comes finishes the migration: \(peer)"
+        case .finish:
+            guard state == .serving || state == .closing else {
+                return "the hoster from whom the site comes finishes the migration: \(peer)"
+            }
+            // It may be gone for good. If it is not, it goes on forwarding, and its end is none of ours.
+            if state == .serving { enter(.closing) }
+            return nil
         case .resume:
             retry.reset()
             // Asks at once.

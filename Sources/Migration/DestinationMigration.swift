@@ -20,7 +20,8 @@ package struct DestinationMigration: Codable, Equatable, Sendable {
         /// Earlier passes of rsync are ended, and the staging is made ready for this one.
         /// → copying, preparingPass (a later one), declined, removing
         case preparingPass(Int)
-        /// The staging is open for this pass; 0: for none yet. → preparingPass, digesting, declined, removing
+        /// The staging is open for this pass; 0: for none yet.
+        /// → preparingPass, digesting, declined, removing
         case copying(pass: Int)
         /// The staging is closed for good, and its digest is made. → compared, declined, removing
         case digesting(challenge: String)
@@ -101,6 +102,8 @@ package struct DestinationMigration: Codable, Equatable, Sendable {
 
     /// So many sites of one peer may be on their way at once.
     package static let incomingMax = 8
+    /// To hear from the origin again within so long is no news.
+    static let hearingSeconds = 5.0
     /// After so many failures in a row the migration is declined, where it may be.
     static let failuresMax = 10
     /// After so long without a word the origin is asked: while it prepares, and once all is done but its end.

@@ -30,7 +30,7 @@ package struct MigrationOffer: Codable, Equatable, Sendable {
     }
 
     /// What no hoster may take, whatever its terms, in one sentence; nil: nothing.
-    func flaw(site: String) -> String? {
+    package func flaw(site: String) -> String? {
         guard names.first == site else { return "the offer does not name the site it is about first" }
         guard names.count <= 100 else { return "the offer has more than 100 names" }
         guard Set(names).count == names.count else { return "the offer has a name twice" }
@@ -96,6 +96,9 @@ package struct HosterTerms: Sendable {
         }
         if offer.bytes > freeBytes {
             return "the site has \(offer.bytes.asSize), and the disk has \(freeBytes.asSize) left"
+        }
+        if offer.memoryBytes == .max, memoryBytesMax < .max {
+            return "the site has no limit of memory (memory:), and may have \(memoryBytesMax.asSize)"
         }
         if offer.memoryBytes > memoryBytesMax {
             return "the site wants \(offer.memoryBytes.asSize) of memory, "

@@ -253,11 +253,11 @@ package struct OriginMigration: Codable, Equatable, Sendable {
     /// Whether it has failed too often and waits for `resume` or `revert`; the site runs.
     package var isStalled: Bool { stage == .preparing && retry.failures >= Self.failuresMax }
 
-    /// While visitors are parked and this hoster can turn back: until when. An action that runs longer is to
-    /// be cancelled then.
+    /// While visitors are parked and this hoster can turn back: until when. Behind it there must be time left
+    /// to start the site, there or here. An action that runs longer is to be cancelled then.
     package var deadlineSeconds: Double? {
         guard stage == .fenced, let pauseBeganSeconds else { return nil }
-        return pauseBeganSeconds + plan.pauseSecondsMax
+        return pauseBeganSeconds + plan.pauseSecondsMax - plan.startSeconds
     }
 
     func isOverdue(atSeconds now: Double) -> Bool { deadlineSeconds.map { now >= $0 } ?? false }

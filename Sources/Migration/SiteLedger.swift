@@ -183,11 +183,11 @@ package struct SiteLedger: Codable, Equatable, Sendable {
         _ request: MigrationRequest, from peer: String
     ) -> MigrationAnswer.Outcome? {
         switch outgoing?.state {
-        case .opening, .switching, .settingAside:
+        case .opening, .switching, .settingAside, .ending:
             // It has come to whom it was given, who is faster than the answers on their way.
             if outgoing?.plan.peer == peer { return .working }
             return .refused(reason: "the site is being migrated from here")
-        case .announcing, .forwarding, .ending, .closing:
+        case .announcing, .forwarding, .closing:
             // Who has it now may give it back; of anybody else it is not known whether it has the site.
             if outgoing?.plan.peer != peer {
                 return .refused(reason: "the site was migrated from here to another hoster")

@@ -292,10 +292,13 @@ package actor Yardmaster {
     }
 
     /// The edge refuses a name that stands in two files, and all changes with it.
-    private func checkNames(_ names: [String]) async throws(Refusal) {
+    private func checkNames(
+        _ names: [String], _ matches: Set<String> = ["exact"]
+    ) async throws(Refusal) {
         do throws(Refusal) {
             for name in names {
-                let other = try await edge.otherRoute(for: name, than: configuration.routesPath)
+                let other = try await edge.otherRoute(
+                    for: name, than: configuration.routesPath, matches: matches)
                 if let other { throw Refusal(.conflict, "\(name) has a route already: \(other)") }
             }
         } catch {
@@ -365,6 +368,21 @@ extension Yardmaster: MigratedSites {
             domain: domain, names: names, folder: folder, runme: text, wish: .awake,
             networkCount: configuration.pool.networkCount, obstacle: try await obstacle(to: runme))
         install(record, runme, [operation])
+    }
+
+    /// Peers have no say in names that lead elsewhere already: a container's, or one that the operator has
+    /// routed, even by a wildcard.
+    func objection(toNames names: [String]) async -> String? {
+        let labelled = await publisher.containerNames
+        if let name = names.first(where: labelled.contains) {
+            return "the name \(name) is one of a container's labels here"
+        }
+        do throws(Refusal) {
+            try await checkNames(names, ["exact", "wildcard"])
+            return nil
+        } catch {
+            return error.text
+        }
     }
 
     func drop(_ domain: String) async throws(Refusal) {

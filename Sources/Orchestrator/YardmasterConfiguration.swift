@@ -1,4 +1,5 @@
 import Foundation
+import Peers
 package import Routes
 import Runme
 
@@ -131,7 +132,13 @@ package struct YardmasterConfiguration: Equatable, Sendable {
     }
 
     private mutating func readPeers(_ fields: inout Fields, _ reader: inout ManifestReader) {
-        let name = fields.require("name", &reader).flatMap { reader.text($0, of: "name") }
+        let name = fields.require("name", &reader).flatMap { node in
+            reader.text(node, of: "name").flatMap { text -> String? in
+                if (try? PeerName(text)) != nil { return text }
+                reader.error(node.place, "name is of lower-case letters, digits, - and ., 63 at most")
+                return nil
+            }
+        }
         let listen = fields.require("listen", &reader).map { node in
             reader.texts(node, of: "listen").compactMap { item -> HostPort? in
                 if let address = HostPort(item.text) { return address }
@@ -156,11 +163,11 @@ package struct YardmasterConfiguration: Equatable, Sendable {
         {
             bandwidthBytesPerSecond = Int(bytes)
         }
-        guard let name, let listen, let address else { return }
-        var settings = PeerSettings(name: name, listen: listen, address: address)
+        var settings = PeerSettings(name: name ?? "", listen: listen ?? [], address: address ?? "")
         (settings.forwardTLS, settings.forwardHTTP) = (forwards[0], forwards[1])
         readTerms(of: &settings, &fields, &reader)
-        peers = settings
+        // What is missing was told.
+        if name != nil, listen != nil, address != nil { peers = settings }
     }
 
     /// What is taken of peers.

@@ -79,7 +79,8 @@ struct Migrate: ParsableCommand {
         discussion: """
             The site runs here while it is copied. Then its visitors wait for some seconds, no longer than \
             was promised, and go on at the new hoster. What comes to the old address is forwarded until \
-            `yard migrations finish`. Until the switch everything can be taken back: `yard migrations revert`.
+            `yard migrations finish`. Until the switch everything can be taken back: `yard migrations \
+            revert`. If this command is interrupted the migration goes on: `yard migrations show`.
             """)
     @Argument(help: "The site's domain.", completion: .custom { _, _, _ in KnownSites.list() })
     var domain: String
@@ -91,8 +92,8 @@ struct Migrate: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
-        guard DurationText.seconds(maxPause) != nil else {
-            throw ValidationError("--max-pause is a duration such as 5s or 1500ms")
+        guard let seconds = DurationText.seconds(maxPause), (0.5...600).contains(seconds) else {
+            throw ValidationError("--max-pause is a duration from 500ms to 10m, such as 5s")
         }
     }
 

@@ -41,7 +41,13 @@ import UnixSignals
         guard let level = Logger.Level(rawValue: logLevel) else {
             throw ValidationError("there is no log level '\(logLevel)'")
         }
-        let configuration = try read()
+        let configuration: YardmasterConfiguration
+        do {
+            configuration = try read()
+        } catch let failure as ConfigurationFailure {
+            try? writeAll(2, Array((failure.text + "\n").utf8))
+            throw ExitCode(2)
+        }
         if isCheck { return }
         ignoreBrokenPipeSignal()
         LoggingSystem.bootstrap { _ in StandardErrorLog() }
@@ -95,9 +101,8 @@ import UnixSignals
 }
 
 /// What is wrong with the configuration; exit status 2.
-private struct ConfigurationFailure: Error, CustomStringConvertible {
+private struct ConfigurationFailure: Error {
     let text: String
-    var description: String { text }
 }
 
 /// The part that watches, under the service group's care.

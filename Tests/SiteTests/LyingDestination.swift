@@ -58,7 +58,9 @@ final class LyingDestination: Sendable {
     /// What it can be asked for.
     var methods: [PeerMethod] {
         [
-            PeerMethod("edge", for: .offer) { _ in .answer(.object(["tls": .string("10.199.1.1:9")])) },
+            // That of the other real hoster.
+            PeerMethod("edge", for: .offer) { _ in .answer(.object(["tls": .string("10.199.3.2:8443")])) },
+            PeerMethod("consider", for: .offer) { _ in .answer(.null) },
             PeerMethod("migration", for: .offer) { self.answer($0.content) },
             PeerMethod("send", for: .offer) { request in
                 guard request.content["what"].text == "copy" else {

@@ -26,7 +26,7 @@ final class LyingOrigin {
         certificate = try RogueCertificate(
             for: "given.example", from: "20260101000000Z", to: "20990101000000Z")
         offer = MigrationOffer(
-            names: [site], product: nil, bytes: 10_000, files: 3, memoryBytes: 0,
+            names: [site], product: nil, bytes: 10_000, files: 3, memoryBytes: .max,
             certificateFingerprint: certificate.fingerprint, certificateEndsSeconds: 4e9, image: nil)
         try folder.write("site/runme", Self.runme(of: site))
         try folder.write("site/tls/site.pem", certificate.pem)

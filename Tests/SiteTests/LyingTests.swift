@@ -54,8 +54,8 @@ extension SitesOfThisMachine {
             return other
         }
 
-        /// A destination lies, in one way after the other. Each time the site stays where it is, is served all
-        /// the while, and its operator is told why in one sentence.
+        /// A destination lies, in one way after the other. Each time the site stays where it is, is served
+        /// all the while, and its operator is told why in one sentence.
         @Test func aDestinationThatLiesDoesNotGetTheSite() async throws {
             let pair = try MovingPair()
             let domain = "doubted.example"
@@ -109,8 +109,8 @@ extension SitesOfThisMachine {
             return true
         }
 
-        /// One who lies, and does not let go of what it has either: `yard migrate` does not wait for ever, and
-        /// the operator ends it.
+        /// One who lies, and does not let go of what it has either: `yard migrate` does not wait for ever,
+        /// and the operator ends it.
         @Test func aDestinationThatNeverForgetsIsNotWaitedFor() async throws {
             let pair = try MovingPair()
             let domain = "kept.example"
@@ -192,7 +192,7 @@ extension SitesOfThisMachine {
             #expect(
                 ran.ending == .status(1) && ran.errors.contains("the product forgejo is unknown here"),
                 "\(ran.everything)")
-            #expect(Pause.until { pair.a.migration(domain, "giving")["state"].text == "reverted" })
+            #expect(pair.a.migration(domain, "giving").isNull)
             #expect(pair.a.state(domain) == "awake" && pair.b.state(domain) == "none")
             #expect(pair.b.leftovers.isEmpty)
             try pair.b.restartYardmaster("  products: [gitea, forgejo]")

@@ -38,6 +38,15 @@ extension SitesOfThisMachine {
             try pair.a.restartYardmaster("  bandwidth: 1MiB")
             // A file of the site's own is 8 MiB on the way there, and holes are not sent.
             try pair.makeSite(domain, files: 60, bytesEach: 50_000)
+            // An image of that size would take a minute.
+            let carried = try run(
+                "sh",
+                [
+                    "-c",
+                    "docker -H unix://\(pair.a.engineSocket) save moving:1 "
+                        + "| docker -H unix://\(pair.b.engineSocket) load",
+                ], seconds: 120)
+            #expect(carried.succeeded, "\(carried.everything)")
             let visitors = try MovingVisitors(pair.a, domain, perSecond: 10)
 
             let first = try migrate(pair)

@@ -58,7 +58,9 @@ extension SitesOfThisMachine {
             let there = try pair.a.yard("migrate", domain, "--to", pair.b.name)
             Measured.tell("moved with its names: \(there.output)")
             #expect(there.succeeded && !there.output.contains("to do"), "\(there.everything) \(pair.a.log)")
-            #expect(there.output.contains("in step 10, \(servers.primary) is told: let \(domain) lead to A"))
+            #expect(
+                there.output.contains(
+                    "DNS, in step 10, by the server \(servers.primary): let \(domain) lead to A"))
             #expect(try servers.addresses(domain, at: servers.primary) == [pair.b.address])
 
             // The resolver remembers.

@@ -1,7 +1,7 @@
 import Support
 
-/// A certificate with its key for a time of its own, signed by itself; by `openssl ca`, because nothing else of
-/// openssl 3.0 makes one that is over.
+/// A certificate with its key for a time of its own, signed by itself; by `openssl ca`, because nothing else
+/// of openssl 3.0 makes one that is over.
 struct RogueCertificate {
     /// Key and certificate in one.
     let pem: String

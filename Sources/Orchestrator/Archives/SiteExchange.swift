@@ -82,6 +82,9 @@ struct SiteExchange: Sendable {
     ) async throws(Refusal) -> (runme: Runme, folder: String, content: Content) {
         let mark = String(randomBits(), radix: 16)
         let temporary = "\(sitesPath)/\(Staging.prefix)import-\(mark)"
+        if let serving, FileManager.default.fileExists(atPath: "\(sitesPath)/\(serving.domain)") {
+            throw Refusal(.conflict, "there is a folder \(sitesPath)/\(serving.domain) already")
+        }
         do throws(ArchiveRefusal) {
             let (runme, manifest) = try await unpack(path, to: temporary, serving) { text, fraction in
                 progress(text, fraction)

@@ -180,10 +180,12 @@ package struct Engine: Sendable {
 
     /// Gives an image another name, with a tag.
     package func tagImage(_ image: String, as name: String) async throws(EngineError) {
-        let parts = name.split(separator: ":", maxSplits: 1).map(String.init)
+        // A registry may have a port: the tag is behind the last colon, unless a slash comes later.
+        let colon = name.lastIndex(of: ":").flatMap { name[$0...].contains("/") ? nil : $0 }
+        let tag = colon.map { String(name[name.index(after: $0)...]) } ?? "latest"
         try await transport.call(
             .POST, "/images/\(image.escapedPath)/tag",
-            ["repo": parts[0], "tag": parts.count > 1 ? parts[1] : "latest"])
+            ["repo": String(name[..<(colon ?? name.endIndex)]), "tag": tag])
     }
 
     /// Makes an image of one file system, a tar file, with changes as in a Dockerfile.
@@ -215,9 +217,11 @@ package struct Engine: Sendable {
     }
 
     /// Removes an image; one that is not there is no error.
-    package func removeImage(_ name: String) async throws(EngineError) {
+    /// `isForced`: also if containers or other names need it.
+    package func removeImage(_ name: String, isForced: Bool = true) async throws(EngineError) {
         do throws(EngineError) {
-            try await transport.call(.DELETE, "/images/\(name.escapedPath)", ["force": "true"], seconds: 60)
+            try await transport.call(
+                .DELETE, "/images/\(name.escapedPath)", ["force": "\(isForced)"], seconds: 60)
         } catch {
             guard error.isMissing else { throw error }
         }

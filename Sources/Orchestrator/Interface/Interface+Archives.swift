@@ -28,6 +28,13 @@ extension Interface {
         guard let format = SiteExchange.Format(rawValue: word) else {
             throw Refusal(.invalid, "`format` is switchyard or 0.3")
         }
+        let suffixes = [".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2"]
+        if format == .switchyard, suffixes.contains(where: path.hasSuffix) {
+            throw Refusal(.invalid, "\(path) is a name of another kind of archive: a folder, or .tar.zst")
+        }
+        if format == .switchyard, body["dump"].text != nil {
+            throw Refusal(.invalid, "a dump goes with format 0.3 only")
+        }
         let includesKey = body["without_key"].flag != true
         let dump = try body["dump"].text.map { (_) throws(Refusal) in try Self.path(body, "dump") }
         let (keeper, exchange) = (try await yardmaster.keeper(domain), exchange)

@@ -81,6 +81,7 @@ extension Interface {
         let body = try await Self.body(request)
         let link = try await migrator().link
         guard let name = body["name"].text else { throw Refusal(.invalid, "`name` is missing") }
+        try Self.checkNotOurs(name, link)
         let token = try await Self.refusing { () async throws(PeerError) in
             let (invitation, token) = try Invitation.make(
                 for: try PeerName(name), from: link.identity, at: [link.address])
@@ -94,10 +95,16 @@ extension Interface {
             ]))
     }
 
+    private static func checkNotOurs(_ name: String?, _ link: PeerLink) throws(Refusal) {
+        guard name == link.identity.name.text else { return }
+        throw Refusal(.conflict, "\(link.identity.name.text) is what this hoster is called")
+    }
+
     private func accept(_ request: Request) async throws -> Response {
         let body = try await Self.body(request)
         let link = try await migrator().link
         guard let text = body["token"].text else { throw Refusal(.invalid, "`token` is missing") }
+        try Self.checkNotOurs(body["name"].text, link)
         let peer = try await Self.refusing { () async throws(PeerError) in
             try await link.client.accept(
                 try InvitationToken(text), ownAddress: link.address, keepingIn: link.book,

@@ -3,7 +3,8 @@ package import Linux
 /// A file that says which folder is meant, whatever it is called by now: a folder of the same name may have
 /// been put into its place by somebody else, and is not ours to remove.
 package struct FolderMark {
-    private let path: String
+    /// Where it is kept.
+    package let path: String
 
     package init(path: String) { self.path = path }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import Migration
 import Peers
 import Runme
@@ -6,6 +7,9 @@ import YardKit
 
 /// What the hoster who takes a site answers, and what it lets in.
 extension Migrator {
+    /// Each site that was ever offered leaves a line: the epoch that is refused for ever.
+    private static let ledgersMax = 20_000
+
     /// All that peers can ask for.
     nonisolated var methods: [PeerMethod] {
         [
@@ -13,6 +17,7 @@ extension Migrator {
                 guard let edge = self.link.edge else { return .refusal("sites are not taken here") }
                 return .answer(JSONValue(encoding: edge))
             },
+            PeerMethod("consider", for: .offer) { request in await self.consider(request) },
             PeerMethod("migration", for: .offer) { request in await self.answer(request) },
             PeerMethod("send", for: .offer) { request in await self.admit(request) },
             PeerMethod("announce", for: .offer) { request in await self.answerAnnouncement(request) },
@@ -25,6 +30,13 @@ extension Migrator {
             return .refusal("this is no inquiry")
         }
         let ledger = await kept(inquiry.site).ledger
+        if ledger.token.isHeld, inquiry.epoch > ledger.token.epoch {
+            log.warning(
+                """
+                \(inquiry.site): \(request.peer.name.text) says that it was granted a later epoch than ours: \
+                the state here is old, or it lies
+                """)
+        }
         return .answer(JSONValue(encoding: ledger.standing(of: inquiry, from: request.peer.name.text)))
     }
 
@@ -36,14 +48,23 @@ extension Migrator {
         guard link.edge != nil else { return .refusal("sites are not taken here") }
         let peer = peerRequest.peer.name.text
         let end = Self.now + 2
-        if case .offer = request.demand,
-            let reason = allKept.values.map(\.ledger).obstacle(to: request, from: peer)
-        {
-            return .refusal(reason)
+        var terms = HosterTerms(
+            products: [], freeBytes: 0, siteBytesMax: 0, memoryBytesMax: 0, takenNames: [])
+        if case .offer(let offer) = request.demand {
+            if allKept[request.site]?.ledger.incoming?.migration != request.migration {
+                guard allKept.count < Self.ledgersMax || allKept[request.site] != nil else {
+                    return .refusal("too many sites are known here")
+                }
+                if let reason = await objection(to: offer, of: request.site) { return .refusal(reason) }
+            }
+            terms = await self.terms(besides: request.site)
+            // Behind this nothing is waited for before it is answered.
+            if let reason = allKept.values.map(\.ledger).obstacle(to: request, from: peer) {
+                return .refusal(reason)
+            }
         }
         do throws(Refusal) {
             while true {
-                let terms = await terms(besides: request.site)
                 let answer = try await change(request.site) {
                     $0.answer(request, from: peer, terms: terms, atSeconds: Self.now)
                 }
@@ -58,6 +79,31 @@ extension Migrator {
         } catch {
             return .refusal(error.text)
         }
+    }
+
+    /// Says whether an offer would be taken; nothing is begun.
+    private func consider(_ request: PeerRequest) async -> PeerAnswer {
+        guard let question = request.content.decoded(MigrationRequest.self),
+            case .offer(let offer) = question.demand
+        else { return .refusal("this is no offer") }
+        guard link.edge != nil else { return .refusal("sites are not taken here") }
+        if let flaw = offer.flaw(site: question.site) { return .refusal(flaw) }
+        if let reason = await objection(to: offer, of: question.site) { return .refusal(reason) }
+        let terms = await terms(besides: question.site)
+        if let reason = terms.refusal(of: offer, atSeconds: Self.now) { return .refusal(reason) }
+        return .answer(.null)
+    }
+
+    /// What on this machine is in an offer's way, in one sentence; nil: nothing.
+    private func objection(to offer: MigrationOffer, of site: String) async -> String? {
+        // Another one says so; what it names is no name.
+        guard offer.flaw(site: site) == nil else { return nil }
+        let place = "\(configuration.sitesPath)/\(site)"
+        let isHere = await sites.isKnown(site)
+        if !isHere, FileManager.default.fileExists(atPath: place) {
+            return "there is a folder \(place) already"
+        }
+        return await sites.objection(toNames: offer.names)
     }
 
     private func terms(besides site: String) async -> HosterTerms {
@@ -215,6 +261,6 @@ extension Migrator {
         }
         await noteTaking(.received(.copy(pass: pass)), migration.site)
         let cache = cache(migration)
-        Task { await cache.warm() }
+        Task { try? await cache.warm() }
     }
 }

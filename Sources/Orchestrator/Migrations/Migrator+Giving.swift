@@ -61,6 +61,7 @@ extension Migrator {
         case .transfer(.image):
             return try await sendOnceMore("image", migration) { try await sendImages(migration) }
         case .transfer(.copy(let pass)): return try await sendCopy(migration, pass: pass)
+        case .restore where await sites.keeper(of: site) == nil: return .done
         case .fence, .restore, .switchOver:
             guard let keeper = await sites.keeper(of: site) else { throw Self.gone(site) }
             try await keeper.follow()
@@ -96,7 +97,8 @@ extension Migrator {
     private func cache(_ migration: OriginMigration) async throws -> DigestCacheOfFolder {
         let key = Self.cacheKey(migration)
         if let cache = caches[key] { return cache }
-        let cache = DigestCacheOfFolder(path: try await folder(migration.plan.site))
+        let cache = DigestCacheOfFolder(
+            path: try await folder(migration.plan.site), allowsPrivilegedFiles: false)
         caches[key] = cache
         return cache
     }
@@ -179,7 +181,7 @@ extension Migrator {
                 if answer["have"].flag == true { return }
                 await self.show(
                     Transfer(text: "the image \(image.name)", stream: stream, bytes: bytes), of: migration)
-                try await FileStream.send(file, through: stream)
+                try await FileStream.send(file, through: stream, within: self.bandwidth)
             }
         }
         return .done
@@ -189,7 +191,7 @@ extension Migrator {
         let folder = try await folder(migration.plan.site)
         let peer = try await link.peer(migration.plan.peer)
         let request = header(migration, "copy", ["pass": .integer(pass)])
-        let limit = configuration.bandwidthBytesPerSecond.map { BandwidthLimit(bytesPerSecond: $0) }
+        let limit = bandwidth
         let isLast = migration.state == .copyingLast
         // How much has changed since the first round is not known before it is sent.
         let bytes = migration.rounds.isEmpty ? migration.plan.offer.bytes : nil
@@ -201,7 +203,20 @@ extension Migrator {
             // Visitors wait for the last one.
             return try await CopyPass.send(folder, through: stream, within: isLast ? nil : limit)
         }
-        if !isLast { await (try cache(migration)).warm() }
+        if !isLast {
+            guard let keeper = await sites.keeper(of: migration.plan.site) else {
+                throw Self.gone(migration.plan.site)
+            }
+            if try SiteFolder(path: folder).manifest().text != (await keeper.record.runme) {
+                return .refused(reason: "its runme was changed while it was copied")
+            }
+            do {
+                try await cache(migration).warm()
+            } catch let refusal as ArchiveRefusal {
+                // Better to know now than when visitors wait.
+                return .refused(reason: refusal.text)
+            }
+        }
         return .copied(round)
     }
 
@@ -231,7 +246,7 @@ extension Migrator {
                 try renameFile(folder, to: kept)
             } catch {
                 // On another file system it is in nobody's way.
-                guard error == .otherDevice else {
+                guard error == .otherDevice || error == .busy else {
                     throw Refusal(.unavailable, "\(folder) cannot be moved: \(error)")
                 }
             }
@@ -279,7 +294,9 @@ enum FileStream {
     /// So much comes between two looks at the disk.
     private static let lookBytes = 1 << 20
 
-    static func send(_ path: String, through stream: PeerStream) async throws(PeerError) {
+    static func send(
+        _ path: String, through stream: PeerStream, within limit: BandwidthLimit?
+    ) async throws(PeerError) {
         guard let handle = FileHandle(forReadingAtPath: path) else {
             throw PeerError(.unusable, "\(path) cannot be read")
         }
@@ -292,7 +309,7 @@ enum FileStream {
                 throw PeerError(.unusable, "\(path) cannot be read: \(error)")
             }
             if data.isEmpty { break }
-            try await stream.write(ByteBuffer(bytes: data))
+            try await stream.write(ByteBuffer(bytes: data), within: limit)
         }
         try await stream.finish()
     }

@@ -8,6 +8,8 @@ import YardKit
 extension Migrator {
     /// A server of DNS that cannot be reached is tried so often, then the operator is asked.
     private static let announceFailuresMax = 6
+    /// What still comes by an old address is counted over so long.
+    private static let residualSeconds = 3600.0
     /// What is looked after most often, soon after the switch, and least often.
     private static let lookSeconds = 2.0...60.0
 
@@ -18,7 +20,7 @@ extension Migrator {
     func nameMove(_ names: [String], to edge: EdgeAddress?) -> NameMove? {
         let old = Set(configuration.peers?.addresses ?? [])
         let new = Set((edge?.visitors ?? []).compactMap { VisitorAddress($0) })
-        guard !old.isEmpty, !new.isEmpty else { return nil }
+        guard !old.subtracting(new).isEmpty, !new.isEmpty else { return nil }
         return NameMove(names: names, old: old, new: new, ttlSeconds: configuration.names.ttlSeconds)
     }
 
@@ -128,12 +130,17 @@ extension Migrator {
         guard let address = await kept(site).otherEdge?.tls,
             let traffic = try? await edge.traffic()[address]
         else { return nil }
-        let now = Self.now
-        guard let first = residuals[site], first.sessions <= traffic.connections else {
-            residuals[site] = (now, traffic.connections)
-            return nil
+        var samples = residuals[site] ?? []
+        // An edge that was started anew counts from nothing.
+        if let last = samples.last, last.connections > traffic.connections { samples = [] }
+        samples.append(ResidualSample(seconds: Self.now, connections: traffic.connections))
+        while samples.count > 2, Self.now - samples[1].seconds >= Self.residualSeconds {
+            samples.removeFirst()
         }
-        return ResidualTraffic(sessions: traffic.connections - first.sessions, seconds: now - first.seconds)
+        residuals[site] = samples
+        guard let first = samples.first, samples.count > 1 else { return nil }
+        return ResidualTraffic(
+            sessions: traffic.connections - first.connections, seconds: Self.now - first.seconds)
     }
 
     /// Forgets what was seen of a site.
@@ -162,4 +169,10 @@ extension Migrator {
         }
         return "it was not measured for an hour yet what still comes by the old address of \(site)"
     }
+}
+
+/// What the edge had counted at a time.
+struct ResidualSample: Sendable {
+    var seconds: Double
+    var connections: Int
 }

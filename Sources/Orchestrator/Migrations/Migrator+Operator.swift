@@ -14,7 +14,8 @@ extension Migrator {
     /// A proposal that nobody takes up is forgotten after so long, or behind so many others.
     private static let proposalSecondsMax = 600.0
     private static let proposalsMax = 16
-    /// So long whoever asked for a migration waits for the peer, when it was turned back and all is well here.
+    /// So long whoever asked for a migration waits for the peer, when it was turned back and all is well
+    /// here.
     private static let recallPatience = Duration.seconds(10)
     /// More addresses of one hoster are not taken from it.
     private static let visitorsMax = 8
@@ -47,18 +48,32 @@ extension Migrator {
         guard let domain = await sites.names()[name.lowercased()],
             let keeper = await sites.keeper(of: domain)
         else { throw Refusal(.missing, "there is no site \(name)") }
+        if let outgoing = allKept[domain]?.ledger.outgoing, !outgoing.isOver {
+            throw Refusal(
+                .conflict,
+                "\(domain) is being migrated to \(outgoing.plan.peer): yard migrations show \(domain)")
+        }
+        if await keeper.record.wish == .stopped {
+            throw Refusal(
+                .conflict, "\(domain) is stopped, and would be started there: yard site start \(domain)")
+        }
         progress("\(peerName) is asked")
         let edge: EdgeAddress
         do throws(PeerError) {
-            guard let answer = try await link.client.ask(peer, "edge").decoded(EdgeAddress.self),
-                HostPort(answer.tls) != nil, answer.http.map({ HostPort($0) != nil }) ?? true
-            else { throw PeerError(.unclear, "\(peerName) does not say where its edge is") }
+            let answer = try await link.client.ask(peer, "edge").decoded(EdgeAddress.self)
+            let http = answer?.http.flatMap { HostPort($0) }
+            guard let answer, let tls = HostPort(answer.tls), answer.http == nil || http != nil else {
+                throw PeerError(.unclear, "\(peerName) does not say where its edge is")
+            }
             edge = EdgeAddress(
-                tls: answer.tls, http: answer.http,
+                tls: tls.description, http: http?.description,
                 visitors: answer.visitors?.filter { VisitorAddress($0) != nil }.prefix(Self.visitorsMax).map(
                     \.self))
         } catch {
             throw Refusal(error)
+        }
+        if let edge = HostPort(edge.tls), let reason = await EdgeProbe.objection(to: edge, name: domain) {
+            throw Refusal(.conflict, "\(peerName): \(reason)")
         }
         let (record, runme) = await (keeper.record, keeper.runme)
         progress("the site is looked at")
@@ -70,6 +85,13 @@ extension Migrator {
             challenge: Self.randomDigits(), pauseSecondsMax: pauseSeconds,
             overheadSeconds: Self.overheadSeconds, startSeconds: Self.startSeconds)
         if let flaw = plan.flaw { throw Refusal(.invalid, flaw) }
+        do throws(PeerError) {
+            let question = MigrationRequest(
+                migration: migration, site: domain, epoch: 0, demand: .offer(offer))
+            _ = try await link.client.ask(peer, "consider", JSONValue(encoding: question))
+        } catch {
+            throw Refusal(error)
+        }
         let proposal = Proposal(plan: plan, edge: edge, names: namesLine(of: plan, edge))
         proposals = proposals.filter { Self.now < $0.value.madeSeconds + Self.proposalSecondsMax }
         if proposals.count >= Self.proposalsMax { proposals = [:] }
@@ -89,8 +111,10 @@ extension Migrator {
         guard let move = nameMove(plan.offer.names, to: edge) else {
             return "DNS is left to you: a hoster does not say where its visitors come (peers: addresses)"
         }
-        let server = configuration.names.server.map { "\($0) is told" } ?? "by hand, or by \(plan.peer)"
-        return "in step 10, \(server): \(move.handwork(move.names))"
+        let server =
+            configuration.names.server.map { "by the server \($0)" }
+            ?? "by hand, unless \(plan.peer) does it"
+        return "DNS, in step 10, \(server): \(move.handwork(move.names))"
     }
 
     /// Begins it.
@@ -135,7 +159,7 @@ extension Migrator {
         let (bytes, files) = try await Self.size(of: record.folder)
         return MigrationOffer(
             names: [runme.domain] + runme.aliases, product: runme.product, bytes: bytes, files: files,
-            memoryBytes: runner.memoryBytes, certificateFingerprint: certificate.fingerprint,
+            memoryBytes: runme.memoryBytes, certificateFingerprint: certificate.fingerprint,
             certificateEndsSeconds: certificate.endsSeconds,
             image: images.isEmpty ? nil : images.map(\.text).joined(separator: " "))
     }
@@ -192,8 +216,8 @@ extension Migrator {
                 guard begin + Self.recallPatience > .now else {
                     throw Refusal(
                         .failed,
-                        "\(site) stays here: \(reason); \(outgoing.plan.peer) has not said that it forgets it: "
-                            + "yard migrations finish \(site)")
+                        "\(site) stays here: \(reason); \(outgoing.plan.peer) has not said that it "
+                            + "forgets it: yard migrations finish \(site)")
                 }
             default: break
             }
@@ -229,6 +253,7 @@ extension Migrator {
         let report = migration.report
         let sighting = sightings[migration.plan.site]
         // What was to be done by hand was done, if nobody is led astray any more.
+        let isForwarding = migration.state == .forwarding || migration.state == .announcing
         let isLed = sighting.map { $0.old.isEmpty && !$0.new.isEmpty } ?? false
         return .object([
             "site": .string(migration.plan.site), "role": .string("giving"),
@@ -241,8 +266,10 @@ extension Migrator {
             "last_copy_bytes": report.lastCopyBytes.map { .number("\($0)") } ?? .null,
             "seconds": report.seconds.map { .seconds($0) } ?? .null,
             "lost_writes": .integer(report.lostWrites), "failure": .text(report.failure),
-            "retry": .text(migration.retry.reason), "by_hand": .text(isLed ? nil : migration.handwork),
-            "forwards_to": .text(kept.otherEdge?.tls),
+            "retry": .text(migration.retry.reason),
+            "by_hand": .text(isLed || !isForwarding ? nil : migration.handwork),
+            "forwards_to": .text(isForwarding ? kept.otherEdge?.tls : nil),
+            "transfer": .text(transfers[migration.plan.site]?.progressText),
             "residual_sessions": migration.residual.map { .integer($0.sessions) } ?? .null,
             "residual_seconds": migration.residual.map { .seconds($0.seconds) } ?? .null,
             "resolvers": sighting.map(JSONValue.init) ?? .null,

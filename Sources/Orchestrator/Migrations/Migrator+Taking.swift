@@ -48,10 +48,11 @@ extension Migrator {
         switch action {
         case .inquire, .wait: return .done
         case .close:
-            try removeIncoming(migration)
+            try await removeIncoming(migration)
             return .done
         case .checkCertificate: return try checkCertificate(migration)
-        case .fetchImage: return try await fetchImages(migration)
+        case .fetchImage:
+            return try await fetchImages(migration, of: SiteFolder(path: staging(migration)))
         case .preparePass: return try await preparePass(migration)
         case .digest(let challenge):
             try await endReceivers(of: migration)
@@ -61,6 +62,8 @@ extension Migrator {
             guard let keeper = await sites.keeper(of: migration.site) else {
                 throw Refusal(.unavailable, "the site is not known")
             }
+            // From here on it is not ours to remove, whatever an older state of this hoster may say.
+            try await Self.remove(mark(migration).path)
             try await keeper.follow()
             await edge.waitForReload()
             caches["taking \(migration.migration)"] = nil
@@ -92,8 +95,12 @@ extension Migrator {
         let key = "taking \(migration.migration)"
         if let cache = caches[key] { return cache }
         // What has come may be more than was offered.
+        let bytesMax = TransferAllowance.pass(
+            ofSite: migration.offer.bytes, siteBytesMax: configuration.peers?.siteBytesMax ?? 0, to: ""
+        ).bytesMax
         let cache = DigestCacheOfFolder(
-            path: staging(migration), bytesMax: configuration.peers?.siteBytesMax)
+            path: staging(migration), bytesMax: min(bytesMax, configuration.peers?.siteBytesMax ?? 0),
+            allowsPrivilegedFiles: false)
         caches[key] = cache
         return cache
     }
@@ -132,42 +139,6 @@ extension Migrator {
             return .refused(reason: flaw)
         }
         return .done
-    }
-
-    private func fetchImages(
-        _ migration: DestinationMigration
-    ) async throws(Refusal) -> DestinationMigration.Result {
-        try await fetchImages(migration, of: SiteFolder(path: staging(migration)))
-    }
-
-    private func fetchImages(
-        _ migration: DestinationMigration, of folder: SiteFolder
-    ) async throws(Refusal) -> DestinationMigration.Result {
-        let offered = ImageReference.list(migration.offer.image)
-        let (runme, _, _) = try folder.manifest()
-        for name in runme.namedImages {
-            guard let image = offered.first(where: { $0.name == name }) else {
-                return .refused(reason: "the offer does not say which \(name) is meant")
-            }
-            guard try await has(image) else { return .missing }
-        }
-        return .done
-    }
-
-    /// Whether an image is here under its name. One that is here without the name gets it.
-    func has(_ image: ImageReference) async throws(Refusal) -> Bool {
-        let here = try await engine.use { (engine) throws(EngineError) in
-            (try await engine.image(image.name), try await engine.image(image.identifier))
-        }
-        if let named = here.0, named.identifier != image.identifier {
-            throw Refusal(.conflict, "another image is called \(image.name) here")
-        }
-        if here.0 != nil { return true }
-        guard here.1 != nil else { return false }
-        try await engine.use { (engine) throws(EngineError) in
-            try await engine.tagImage(image.identifier, as: image.name)
-        }
-        return true
     }
 
     private func preparePass(
@@ -217,6 +188,10 @@ extension Migrator {
                 throw Refusal(.unavailable, "\(place) cannot be made: \(error)")
             }
         }
+        guard mark.isOn(place) else { return .refused(reason: "the folder there is not the one that came") }
+        if let reason = await sites.objection(toNames: migration.offer.names) {
+            return .refused(reason: reason)
+        }
         let folder = SiteFolder(path: place)
         // The last copy may have brought another one.
         if let flaw = try folder.manifest().runme.flaw(against: migration.offer) {
@@ -225,6 +200,7 @@ extension Migrator {
         guard case .done = try await fetchImages(migration, of: folder) else {
             return .refused(reason: "the runme wants another image than was offered")
         }
+        try await nameImages(migration)
         try await sites.take(migration.site, folder: place)
         guard let keeper = await sites.keeper(of: migration.site) else {
             throw Refusal(.unavailable, "the site is not known yet")
@@ -254,26 +230,29 @@ extension Migrator {
             } else {
                 try await sites.drop(migration.site)
             }
-            try Self.remove(place(migration))
+            // Where it is taken apart nobody else can put a link into it.
+            try? renameFile(place(migration), to: incoming(migration) + "/removed")
+            try await Self.remove(place(migration))
         }
-        try removeIncoming(migration)
+        await removeImages(migration)
+        try await removeIncoming(migration)
         return .done
     }
 
-    private func removeIncoming(_ migration: DestinationMigration) throws(Refusal) {
-        try Self.remove(incoming(migration))
+    private func removeIncoming(_ migration: DestinationMigration) async throws(Refusal) {
+        try await Self.remove(incoming(migration))
         let parent = "\(configuration.sitesPath)/.incoming/\(migration.site)"
         if (try? FileManager.default.contentsOfDirectory(atPath: parent).isEmpty) == true {
-            try Self.remove(parent)
+            try await Self.remove(parent)
         }
     }
 
-    private static func remove(_ path: String) throws(Refusal) {
-        guard FileManager.default.fileExists(atPath: path) else { return }
-        do {
-            try FileManager.default.removeItem(atPath: path)
+    /// It may be millions of files, so a program of its own does it.
+    static func remove(_ path: String) async throws(Refusal) {
+        do throws(Refusal) {
+            try await Tool.run(["rm", "-rf", "--", path], seconds: 86_400)
         } catch {
-            throw Refusal(.unavailable, "\(path) cannot be removed: \(error.localizedDescription)")
+            throw Refusal(.unavailable, error.text)
         }
     }
 }

@@ -34,8 +34,8 @@ package actor Migrator {
     var receivers: [String: Task<Result<Void, PeerError>, Never>] = [:]
     /// What is known of the digests of folders, by the migration and the role.
     var caches: [String: DigestCacheOfFolder] = [:]
-    /// When the traffic of the old address was first looked at, and how many sessions there had been.
-    var residuals: [String: (seconds: Double, sessions: Int)] = [:]
+    /// What the edge had counted of the old address' traffic, the last hour.
+    var residuals: [String: [ResidualSample]] = [:]
     /// What resolvers have said of the names of sites that have moved, and when it was looked.
     var sightings: [String: NameServers.Sighting] = [:]
     var looks: [String: Double] = [:]
@@ -45,6 +45,8 @@ package actor Migrator {
     var sendings: [MigrationIdentifier: Int] = [:]
     /// What is under way to peers, by the site.
     var transfers: [String: Transfer] = [:]
+    /// What copies beside a site that runs, and images, may take together; nil: all.
+    nonisolated let bandwidth: BandwidthLimit?
     private var cleaning: Task<Void, Never>?
     private var isOver = false
 
@@ -60,6 +62,7 @@ package actor Migrator {
         self.engine = engine
         self.edge = edge
         self.log = log
+        bandwidth = configuration.bandwidthBytesPerSecond.map { BandwidthLimit(bytesPerSecond: $0) }
     }
 
     // MARK: Life
@@ -85,8 +88,8 @@ package actor Migrator {
     private func removeExpiredCopies() async {
         for site in ledgers.keys {
             while let copy = ledgers[site]?.ledger.expiredCopy(atSeconds: Self.now), !Task.isCancelled {
-                try? FileManager.default.removeItem(atPath: keptPath(copy.migration))
                 do throws(Refusal) {
+                    try await Self.remove(keptPath(copy.migration))
                     try await change(site) { $0.noteRemoved(copy) }
                     log.info("\(site): the copy of the migration \(copy.migration) was removed")
                 } catch {
@@ -119,11 +122,17 @@ package actor Migrator {
     func objection(to verb: Yardmaster.Verb, _ site: String) -> String? {
         guard let ledger = ledgers[site]?.ledger else { return nil }
         if let outgoing = ledger.outgoing, !outgoing.isOver {
-            let isFree = ledger.mayRun && ledger.edgeRoute == .own && verb != .remove
+            // To stop is to turn back first: it would be started there.
+            let isFree =
+                ledger.mayRun && ledger.edgeRoute == .own && verb != .remove && verb != .stop
             return isFree ? nil : "\(site) is being migrated to \(outgoing.plan.peer): yard migrations"
         }
         if let incoming = ledger.incoming, incoming.state != .serving {
             return "\(site) is being migrated here from \(incoming.peer): yard migrations"
+        }
+        if let incoming = ledger.incoming, verb == .remove {
+            return "\(incoming.peer) still forwards to \(site): yard migrations finish there, or here if "
+                + "\(incoming.peer) is gone"
         }
         return nil
     }
@@ -368,6 +377,9 @@ protocol MigratedSites: Sendable {
     func keeper(of domain: String) async -> SiteKeeper?
     /// Makes a site known that has come, or takes its new folder; it is wanted awake.
     func take(_ domain: String, folder: String) async throws(Refusal)
+    /// Why a site cannot have these names because of routes that are not of sites, in one sentence; nil: it
+    /// can.
+    func objection(toNames names: [String]) async -> String?
     /// Removes what was made for it, and forgets it; its folder stays.
     func drop(_ domain: String) async throws(Refusal)
 }

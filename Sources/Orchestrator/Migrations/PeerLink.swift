@@ -38,7 +38,7 @@ package struct PeerSettings: Equatable, Sendable {
     package var products: Set<String>?
     /// What one site that comes may have.
     package var siteBytesMax: UInt64 = 1 << 40
-    package var siteMemoryBytesMax: UInt64 = 1 << 40
+    package var siteMemoryBytesMax = UInt64.max
     /// By which visitors reach the edge here: what the sites' names lead to in DNS. None: it is not known,
     /// and DNS is a matter of the operator.
     package var addresses: [VisitorAddress] = []

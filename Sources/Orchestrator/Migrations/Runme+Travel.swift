@@ -11,11 +11,11 @@ extension Runme {
         return travelFlaw.map { "the site \($0)" }
     }
 
-    /// What its containers may have together.
+    /// What its containers may have together; all there is, if one of them has no limit.
     var memoryBytes: UInt64 {
         guard case .docker(let docker) = start else { return 0 }
         return ([docker.container] + docker.sidecars.values).reduce(0) { sum, container in
-            let (bytes, isHuge) = sum.addingReportingOverflow(container.memoryBytes ?? 0)
+            let (bytes, isHuge) = sum.addingReportingOverflow(container.memoryBytes ?? .max)
             return isHuge ? .max : bytes
         }
     }

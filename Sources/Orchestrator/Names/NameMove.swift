@@ -1,5 +1,8 @@
 /// Leads names to another hoster in DNS: which records are changed, and which are not ours to change.
 package struct NameMove: Equatable, Sendable {
+    /// A sentence with more names is hard to read.
+    private static let namesShownMax = 5
+
     /// What is to be done about one name.
     package enum Step: Equatable, Sendable {
         /// It leads there.
@@ -21,7 +24,8 @@ package struct NameMove: Equatable, Sendable {
         names: [String], old: Set<VisitorAddress>, new: Set<VisitorAddress>, ttlSeconds: UInt32
     ) {
         self.names = names
-        self.old = old
+        // An address of both is not to be taken away.
+        self.old = old.subtracting(new)
         self.new = new
         self.ttlSeconds = ttlSeconds
     }
@@ -72,6 +76,9 @@ package struct NameMove: Equatable, Sendable {
     /// What to type where it has to be done by hand.
     package func handwork(_ names: [String]) -> String {
         let records = new.sorted { $0.kind.rawValue < $1.kind.rawValue }.map { "\($0.kind.rawValue) \($0)" }
-        return "let \(names.joined(separator: ", ")) lead to \(records.joined(separator: ", ")) in DNS"
+        let first = names.prefix(Self.namesShownMax).joined(separator: ", ")
+        let rest = names.count - Self.namesShownMax
+        let more = rest > 0 ? " and \(rest) other names of it" : ""
+        return "let \(first)\(more) lead to \(records.joined(separator: ", ")) in DNS"
     }
 }

@@ -26,7 +26,9 @@ struct NameServers: Sendable {
         await withTaskGroup(of: (String, Bool?).self) { group in
             for resolver in settings.resolvers.map(Optional.some) + (settings.resolvers.isEmpty ? [nil] : [])
             {
-                group.addTask { (resolver?.description ?? "this machine's", await leads(move, at: resolver)) }
+                group.addTask {
+                    (resolver?.description ?? "this machine's resolver", await leads(move, at: resolver))
+                }
             }
             var sighting = Sighting()
             for await (resolver, isNew) in group {

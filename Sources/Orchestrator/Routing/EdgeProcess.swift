@@ -93,10 +93,13 @@ package struct EdgeProcess: Sendable {
     /// between may have written the file and told nobody.
     package func waitForReload() async { try? await reload() }
 
-    /// Where else than in `file` a route for exactly this name stands; nil: nowhere.
-    package func otherRoute(for name: String, than file: String) async throws(Refusal) -> String? {
+    /// Where else than in `file` a route for this name stands that matches it in one of these ways; nil:
+    /// nowhere.
+    package func otherRoute(
+        for name: String, than file: String, matches: Set<String> = ["exact"]
+    ) async throws(Refusal) -> String? {
         let items = try await ask(Request.with("routes", ["name": .string(name)]), "items")
-        return items.lazy.filter { $0["match"].text == "exact" }.compactMap { $0["source"].text }
+        return items.lazy.filter { matches.contains($0["match"].text ?? "") }.compactMap { $0["source"].text }
             .first { !$0.hasPrefix(file + ":") }
     }
 

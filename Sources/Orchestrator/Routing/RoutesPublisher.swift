@@ -35,6 +35,9 @@ package actor RoutesPublisher {
     /// What the file says for a key.
     package func line(of key: String) -> String? { lines[key] }
 
+    /// The names in it that are of containers.
+    package var containerNames: Set<String> { RoutesText.containerNames(lines) }
+
     /// The keys that stand in the file.
     package var keys: Set<String> { Set(lines.keys) }
 

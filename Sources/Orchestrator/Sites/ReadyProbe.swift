@@ -29,22 +29,26 @@ enum ReadyProbe {
         }
     }
 
-    private static func askHello(
-        _ channel: any Channel, _ name: String, _ proxy: Runme.ProxyHeader?
-    ) async -> Bool {
-        let answer = channel.eventLoop.makePromise(of: Bool.self)
+    /// The first bytes of a connection of our own.
+    static func hello(_ name: String, proxy: Runme.ProxyHeader?) -> [UInt8] {
         var random = InlineArray<96, UInt8>(repeating: 0)
         for word in 0..<12 {
             let bits = randomBits()
             for byte in 0..<8 { random[word * 8 + byte] = UInt8(truncatingIfNeeded: bits >> (byte * 8)) }
         }
-        let hello = ClientHelloBuilder(name: Array(name.utf8), random: random).record
+        return (proxy?.ownHeader ?? []) + ClientHelloBuilder(name: Array(name.utf8), random: random).record
+    }
+
+    private static func askHello(
+        _ channel: any Channel, _ name: String, _ proxy: Runme.ProxyHeader?
+    ) async -> Bool {
+        let answer = channel.eventLoop.makePromise(of: Bool.self)
         let limit = channel.eventLoop.scheduleTask(in: answerLimit) { answer.succeed(false) }
         do {
             try await channel.eventLoop.submit {
                 try channel.pipeline.syncOperations.addHandler(AnswerReader(answer))
             }.get()
-            try await channel.writeAndFlush(ByteBuffer(bytes: (proxy?.ownHeader ?? []) + hello))
+            try await channel.writeAndFlush(ByteBuffer(bytes: hello(name, proxy: proxy)))
         } catch {
             answer.succeed(false)
         }

@@ -74,34 +74,39 @@ package enum MigrationsText {
         }
         let isThere = ["announcing", "forwarding", "ending", "closing", "done"].contains(
             migration["state"].text)
+        let isOver = migration["state"].text == "done"
         let pause = migration["pause_seconds"].double.map { Human.duration($0) } ?? "none"
         let promise = Human.duration(migration["promised_pause_seconds"].double ?? 0)
         let bytes = Human.bytes(migration["bytes"].double ?? 0)
         let site = "\(migration["site"].shown)"
         var lines = [
-            isThere
-                ? "\(site) is served by \(migration["peer"].shown)"
-                : "\(site) goes to \(migration["peer"].shown): \(migration["state"].shown)",
+            isOver
+                ? "\(site) was moved to \(migration["peer"].shown)"
+                : isThere
+                    ? "\(site) is served by \(migration["peer"].shown)"
+                    : "\(site) goes to \(migration["peer"].shown): \(migration["state"].shown)",
             "pause         \(pause) (promised: at most \(promise))",
             "lost writes   \(migration["lost_writes"].integer ?? 0)",
             "copied        \(bytes) in \(migration["rounds"].integer ?? 0) rounds, the last one "
                 + Human.bytes(migration["last_copy_bytes"].double ?? 0),
         ]
         if let failure = migration["failure"].text { lines.append("turned back   \(failure)") }
+        if let transfer = migration["transfer"].text { lines.append("under way     \(transfer)") }
         if let retry = migration["retry"].text { lines.append("tried again   \(retry)") }
         if isThere { lines += afterwards(migration) }
         return lines.map { Human.clean($0) }
     }
 
     private static func afterwards(_ migration: JSONValue) -> [String] {
-        var lines = ["forwarded to  \(migration["forwards_to"].shown)"]
+        var lines: [String] = []
+        if let address = migration["forwards_to"].text { lines.append("forwarded to  \(address)") }
         if let text = migration["by_hand"].text { lines.append("to do         \(text)") }
         if let sessions = migration["residual_sessions"].integer,
             let seconds = migration["residual_seconds"].double
         {
             lines.append("still come    \(sessions) connections within \(Human.duration(seconds))")
         }
-        for (label, member) in [("old address", "old"), ("new address", "new"), ("neither", "other")] {
+        for (label, member) in [("old address", "old"), ("new address", "new"), ("no answer", "other")] {
             let resolvers = migration["resolvers"][member].elements.compactMap(\.text)
             if !resolvers.isEmpty {
                 lines.append(StatusText.pad(label, 13) + " from \(resolvers.joined(separator: ", "))")
