@@ -1,4 +1,3 @@
-import Dispatch
 import Foundation
 
 /// What went wrong with a program that a test runs.
@@ -22,8 +21,7 @@ package enum Ending: Equatable, Sendable {
 ///
 /// What it prints goes to files, not to pipes: a pipe that nobody reads would stop it.
 package final class ChildProcess {
-    private let process = Process()
-    private let ended = DispatchSemaphore(value: 0)
+    private let process: SpawnedProcess
     private let folder: TemporaryFolder
     private let input: Pipe?
     private let name: String
@@ -37,7 +35,7 @@ package final class ChildProcess {
     package var errors: String { folder.read("stderr") }
 
     /// The process id: to send signals, or to look it up under /proc.
-    package var identifier: Int32 { process.processIdentifier }
+    package var identifier: Int32 { process.identifier }
     package var isRunning: Bool { process.isRunning }
 
     /// Starts a program.
@@ -56,29 +54,14 @@ package final class ChildProcess {
         name = ([program] + arguments).joined(separator: " ")
         folder = try TemporaryFolder()
         input = keepsInputOpen ? Pipe() : nil
-        process.executableURL = URL(fileURLWithPath: executable)
-        process.arguments = arguments
-        if let workingFolder { process.currentDirectoryURL = URL(fileURLWithPath: workingFolder) }
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
-        process.standardInput = input ?? FileHandle.nullDevice
         try folder.write("stdout", "")
         try folder.write("stderr", "")
-        process.standardOutput = FileHandle(forWritingAtPath: folder.path("stdout"))
-        process.standardError = FileHandle(forWritingAtPath: folder.path("stderr"))
-        process.terminationHandler = { [ended] _ in ended.signal() }
-        try Self.withoutBlockedSignals { try process.run() }
-    }
-
-    /// A program inherits the signal mask of the thread that starts it, and the threads that run tests block
-    /// nearly everything: without this, no program would hear SIGTERM.
-    private static func withoutBlockedSignals(_ body: () throws -> Void) rethrows {
-        var none = sigset_t()
-        var before = sigset_t()
-        unsafe sigemptyset(&none)
-        unsafe pthread_sigmask(SIG_SETMASK, &none, &before)
-
-        defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
-        try body()
+        process = try SpawnedProcess(
+            executable, arguments,
+            environment: ProcessInfo.processInfo.environment.merging(environment) { _, new in new },
+            folder: workingFolder, input: input?.fileHandleForReading.fileDescriptor,
+            output: folder.path("stdout"), errors: folder.path("stderr"))
+        try input?.fileHandleForReading.close()
     }
 
     deinit {
@@ -88,15 +71,12 @@ package final class ChildProcess {
     /// Waits until it has ended by itself.
     @discardableResult
     package func wait(seconds: Double = 30) throws -> Ending {
-        guard ended.wait(timeout: .now() + seconds) == .success else {
+        guard let ending = process.wait(seconds: seconds) else {
             let text = "'\(name)' did not end within \(seconds) s\n\(output)\(errors)"
             end()
             throw ChildProcessError(description: text)
         }
-        // For whoever waits or ends after this.
-        ended.signal()
-        return process.terminationReason == .exit
-            ? .status(process.terminationStatus) : .signal(process.terminationStatus)
+        return ending
     }
 
     /// Waits until a line on its standard error matches, and gives that line.
@@ -126,8 +106,7 @@ package final class ChildProcess {
 
     /// Sends a signal, unless it has ended.
     package func send(signal: Int32) {
-        guard process.isRunning else { return }
-        kill(process.processIdentifier, signal)
+        process.send(signal)
     }
 
     /// Closes an input that was kept open.
@@ -143,9 +122,8 @@ package final class ChildProcess {
     /// Ends it at once, if it has not ended, and waits until the kernel has taken it back.
     package func end() {
         guard process.isRunning else { return }
-        kill(process.processIdentifier, SIGKILL)
-        _ = ended.wait(timeout: .now() + 10)
-        ended.signal()
+        process.send(SIGKILL)
+        _ = process.wait(seconds: 10)
     }
 }
 
