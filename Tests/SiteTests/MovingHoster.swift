@@ -326,6 +326,14 @@ final class MovingHoster {
         return all.first { $0["site"].text == domain && $0["role"].text == role } ?? .null
     }
 
+    /// Which migration has given, or gives, a site away; empty, if none has.
+    /// - Throws: if the yardmaster cannot be asked.
+    func identifierOfGiving(_ domain: String) throws -> String {
+        try client.ask(.get, "/v1/migrations")["migrations"].elements.first {
+            $0["site"].text == domain && $0["role"].text == "giving"
+        }?["migration"].text ?? ""
+    }
+
     /// How a site is.
     func state(_ domain: String) -> String {
         (try? client.ask(.get, "/v1/sites/\(domain)"))?["state"].text ?? "none"

@@ -116,16 +116,20 @@ extension SitesOfThisMachine {
             var outcomes: [String: Int] = [:]
             let visitors = try MovingVisitors(pair.a, domain, perSecond: 20)
             var (here, there) = (pair.a, pair.b)
-            for round in 0..<runs {
-                let harm = MovingHarm.allCases[round % MovingHarm.allCases.count]
-                let state = try migrate(domain, here, there, round) {
+            var begun = 0
+            var notBegun = 0
+            while begun < runs, notBegun < runs {
+                let harm = MovingHarm.allCases[begun % MovingHarm.allCases.count]
+                let state = try migrate(domain, here, there, begun) {
                     Pause.milliseconds(UInt32.random(in: 200...5000, using: &random))
                     let pause = UInt32.random(in: 0...800, using: &random)
                     try harm.happen(to: here, and: there, pauseMilliseconds: pause)
                 }
-                outcomes["\(harm.rawValue) \(state)", default: 0] += 1
+                outcomes["\(harm.rawValue) \(state ?? "not begun")", default: 0] += 1
+                if state == nil { notBegun += 1 } else { begun += 1 }
                 if state == "forwarding" { swap(&here, &there) }
             }
+            #expect(begun == runs, "\(outcomes)")
             Pause.milliseconds(1000)
             let (seen, acknowledged) = try visitors.end()
             Measured.tell("harmed \(runs) times: \(outcomes); \(seen.line)")
@@ -160,26 +164,43 @@ extension SitesOfThisMachine {
             #expect(acknowledged.subtracting(try numbers(here, domain)).isEmpty)
         }
 
-        /// One migration during which something happens; the state in which it has ended.
+        /// One migration during which something happens.
+        /// - Returns: the state in which it has ended; nil, if it has not begun: whoever asks while the peer
+        ///   is away is refused, and his site stays where it is.
         private func migrate(
             _ domain: String, _ here: MovingHoster, _ there: MovingHoster, _ round: Int,
             while harm: () throws -> Void
-        ) throws -> String {
+        ) throws -> String? {
+            let before = try here.identifierOfGiving(domain)
             let command = try ChildProcess(
                 Repository.path(".build/release/yard"),
                 ["migrate", domain, "--to", there.name, "--max-pause", "20s"],
                 environment: ["SWITCHYARD_YARDMASTER": "\(here.folder)/run/api.sock"])
             try harm()
+            var hasBegun = false
+            var report = JSONValue.null
             let isSettled = Pause.until(seconds: 60) {
-                let state = here.migration(domain, "giving")["state"].text
-                return state == "forwarding" || state == "reverted" || state == nil
+                // Looked at before the list: what it has begun is then in it.
+                let wasRunning = command.isRunning
+                guard let now = try? here.identifierOfGiving(domain) else { return false }
+                hasBegun = now != before
+                guard hasBegun else { return !wasRunning }
+                report = here.migration(domain, "giving")
+                return ["forwarding", "reverted"].contains(report["state"].text)
             }
-            let report = here.migration(domain, "giving")
             #expect(
                 isSettled,
-                "round \(round): \(report.line) \(here.log.suffix(1500)) \(there.log.suffix(1500))")
-            _ = try command.wait(seconds: 60)
-            let state = report["state"].text ?? "not begun"
+                """
+                round \(round): \(report.line) \(command.output)\(command.errors)
+                \(here.log.suffix(1500))
+                \(there.log.suffix(1500))
+                """)
+            let ending = try command.wait(seconds: 60)
+            let state = hasBegun ? report["state"].text : nil
+            if !hasBegun {
+                #expect(ending != .status(0), "\(command.output)\(command.errors)")
+                Measured.tell("round \(round) did not begin: \(command.errors)")
+            }
             let owner = state == "forwarding" ? there : here
             #expect(Pause.until(seconds: 20) { owner.state(domain) == "awake" })
             return state
