@@ -344,8 +344,8 @@ complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yar
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard peer" h help' -s 'h' -l 'help' -d 'Show help information.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard peer" -eq 1' -fa 'invite' -d 'Prints a token for another hoster; it is good for one use within a day.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard peer" -eq 1' -fa 'accept' -d 'Accepts an invitation; both are peers then.'
-complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard peer" -eq 1' -fa 'list' -d 'Lists the peers, and who this hoster is.'
-complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard peer" -eq 1' -fa 'remove' -d 'Forgets a peer: from now on it may do nothing here.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard peer" -eq 1' -fa 'list' -d 'Lists the peers, who is invited, and who this hoster is.'
+complete -c 'yard' -n '__yard_should_offer_completions_for_positional "yard peer" -eq 1' -fa 'remove' -d 'Forgets a peer, or withdraws an invitation: from now on it may do nothing here.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard peer invite" yardmaster' -l 'yardmaster' -d 'yardmaster\'s socket (default: $SWITCHYARD_YARDMASTER, or /run/yardmaster/api.sock).' -rF
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard peer invite" json' -l 'json' -d 'Print JSON: one object, or one for each line of a list.'
 complete -c 'yard' -n '__yard_should_offer_completions_for_flags_or_options "yard peer invite" version' -l 'version' -d 'Show the version.'

@@ -509,8 +509,8 @@ _yard_peer() {
         local -ar subcommands=(
             'invite:Prints a token for another hoster; it is good for one use within a day.'
             'accept:Accepts an invitation; both are peers then.'
-            'list:Lists the peers, and who this hoster is.'
-            'remove:Forgets a peer: from now on it may do nothing here.'
+            'list:Lists the peers, who is invited, and who this hoster is.'
+            'remove:Forgets a peer, or withdraws an invitation: from now on it may do nothing here.'
         )
         _describe -V subcommand subcommands && ret=0
         ;;

@@ -366,7 +366,8 @@ extension Yardmaster: MigratedSites {
         try checkPorts(of: runme)
         let (record, operation) = try await store.add(
             domain: domain, names: names, folder: folder, runme: text, wish: .awake,
-            networkCount: configuration.pool.networkCount, obstacle: try await obstacle(to: runme))
+            verb: Operation.arrivalVerb, networkCount: configuration.pool.networkCount,
+            obstacle: try await obstacle(to: runme))
         install(record, runme, [operation])
     }
 

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Which peers and invitations there are. Each call is one step: it is done wholly or not at all, and what it
 /// has done survives a crash once it returns.
 package protocol PeerBook: Sendable {
@@ -10,27 +12,38 @@ package protocol PeerBook: Sendable {
     /// Keeps a new one. `conflict`: another has its name or its key.
     func add(_ peer: Peer) async throws(PeerError)
 
-    /// Forgets one, if there is such a one.
+    /// Forgets the peer that is called so, and every invitation under that name: whoever is removed does not
+    /// come in again by one of them.
     @discardableResult
-    func remove(_ name: PeerName) async throws(PeerError) -> Peer?
+    func remove(_ name: PeerName) async throws(PeerError) -> RemovedPeer
 
     /// Keeps a new invitation. `conflict`: a peer is called so already, or somebody else is invited under
     /// that name.
     func add(_ invitation: Invitation) async throws(PeerError)
 
-    /// All that were not forgotten.
+    /// All that were not withdrawn.
     func invitations() async throws(PeerError) -> [Invitation]
 
     /// Somebody came with an invitation in vain, once more.
     func countFailure(of key: InvitationKey) async throws(PeerError)
 
-    /// Forgets an invitation, used or not.
-    func remove(_ key: InvitationKey) async throws(PeerError)
-
     /// Marks an invitation as used by this peer and keeps the peer, both in one step, so that of two who use
     /// it at once exactly one wins. Once more by the same changes nothing: its answer may have been lost.
     /// `invitation`: it is missing, or somebody else has used it. `conflict`: see ``add(_:)-(Peer)``.
     func redeem(_ key: InvitationKey, by peer: Peer) async throws(PeerError)
+}
+
+/// What a name stood for before it was removed from a book.
+package struct RemovedPeer: Equatable, Sendable {
+    /// Who was called so; nil: nobody.
+    package let peer: Peer?
+    /// Whether somebody might have joined under that name.
+    package let wasInvited: Bool
+
+    package init(peer: Peer?, wasInvited: Bool) {
+        self.peer = peer
+        self.wasInvited = wasInvited
+    }
 }
 
 /// A book that is forgotten with the process: for tests.
@@ -53,7 +66,13 @@ package actor PeerBookInMemory: PeerBook {
     }
 
     @discardableResult
-    package func remove(_ name: PeerName) -> Peer? { peersByName.removeValue(forKey: name) }
+    package func remove(_ name: PeerName) -> RemovedPeer {
+        let invitations = invitationsByKey.values.filter { $0.peerName == name }
+        for invitation in invitations { invitationsByKey[invitation.key] = nil }
+        return RemovedPeer(
+            peer: peersByName.removeValue(forKey: name),
+            wasInvited: invitations.contains { $0.isOpen(at: Date()) })
+    }
 
     package func add(_ invitation: Invitation) throws(PeerError) {
         if peersByName[invitation.peerName] != nil { throw .nameTaken(invitation.peerName) }
@@ -67,8 +86,6 @@ package actor PeerBookInMemory: PeerBook {
     package func invitations() -> [Invitation] { Array(invitationsByKey.values) }
 
     package func countFailure(of key: InvitationKey) { invitationsByKey[key]?.failures += 1 }
-
-    package func remove(_ key: InvitationKey) { invitationsByKey[key] = nil }
 
     package func redeem(_ key: InvitationKey, by peer: Peer) throws(PeerError) {
         guard var invitation = invitationsByKey[key] else { throw .noSuchInvitation }
@@ -91,7 +108,8 @@ extension PeerError {
 
     /// Somebody else was invited under that name.
     package static func isInvited(_ name: PeerName) -> PeerError {
-        PeerError(.conflict, "somebody is invited as \(name) already")
+        PeerError(
+            .conflict, "somebody is invited as \(name) already; yard peer remove \(name) withdraws that")
     }
 
     /// The key is that of a peer under another name.

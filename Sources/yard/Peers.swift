@@ -47,7 +47,7 @@ struct PeerVerb: ParsableCommand {
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Lists the peers, and who this hoster is.")
+            abstract: "Lists the peers, who is invited, and who this hoster is.")
         @OptionGroup var socket: YardmasterOptions
         @OptionGroup var output: OutputOptions
 
@@ -55,20 +55,26 @@ struct PeerVerb: ParsableCommand {
             let answer = try socket.client.ask(.get, "/v1/peers")
             Output.write(
                 output.isJSON
-                    ? answer["peers"].elements.map(\.line) : MigrationsText.peers(answer, Output.style))
+                    ? (answer["peers"].elements + answer["invitations"].elements).map(\.line)
+                    : MigrationsText.peers(answer, Output.style))
         }
     }
 
     struct Remove: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Forgets a peer: from now on it may do nothing here.")
-        @Argument(help: "The peer.") var name: String
+            abstract: "Forgets a peer, or withdraws an invitation: from now on it may do nothing here.")
+        @Argument(help: "The peer, or what was invited.") var name: String
         @OptionGroup var socket: YardmasterOptions
         @OptionGroup var output: OutputOptions
 
         func run() throws {
             let answer = try socket.client.ask(.delete, "/v1/peers/\(URIText.escaped(name))")
-            Output.write([output.isJSON ? answer.line : "\(name) is no peer any more"])
+            let isPeer = !answer["peer"].isNull
+            Output.write([
+                output.isJSON
+                    ? answer.line
+                    : isPeer ? "\(name) is no peer any more" : "the invitation of \(name) is withdrawn"
+            ])
         }
     }
 }
@@ -108,6 +114,10 @@ struct Migrate: ParsableCommand {
         // The promise comes before anything is done.
         Output.write(result["plan"].elements.compactMap(\.text).map { Human.clean($0) })
         if dryRun { return }
+        if isTerminal(2) {
+            try? writeAll(
+                2, Array("begins; interrupted, it goes on: yard migrations show \(domain)\n".utf8))
+        }
         result = try socket.follow(
             .post, "/v1/migrations", .object(["proposal": result["proposal"]]), output)
         Output.write(MigrationsText.report(result["migration"]))

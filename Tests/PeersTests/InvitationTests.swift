@@ -228,13 +228,20 @@ import YardKit
         #expect(await b.book.peers().first?.address.port == a.port)
     }
 
-    @Test func aWithdrawnInvitationIsNone() async throws {
+    /// By another invitation under its name, or by the one that it has used.
+    @Test func whoIsRemovedDoesNotComeInAgain() async throws {
         let (a, b) = (try await TestHoster("a"), try await TestHoster("b"))
-        let token = try await invite("b", to: a)
+        let used = try await invite("b", to: a)
+        #expect(await accept(used, b) == nil)
+        // As long as somebody is invited, strangers are told why they may not join.
         _ = try await invite("c", to: a)
-        let key = try #require(await a.book.invitations().first { $0.peerName.text == "b" }?.key)
-        await a.book.remove(key)
-        #expect(await accept(token, b)?.text.contains(PeerError.noSuchInvitation.text) == true)
+        let removed = try await a.book.remove(PeerName("b"))
+        #expect(removed.peer?.fingerprint == b.identity.fingerprint && !removed.wasInvited)
+        #expect(await accept(used, b)?.text.contains(PeerError.noSuchInvitation.text) == true)
+        let open = try await invite("b", to: a)
+        #expect(try await a.book.remove(PeerName("b")) == RemovedPeer(peer: nil, wasInvited: true))
+        #expect(await accept(open, b)?.text.contains(PeerError.noSuchInvitation.text) == true)
+        #expect(await a.book.peers().isEmpty)
     }
 
     /// A request to join is signed for the certificate that it comes with: of no use to who overhears it.

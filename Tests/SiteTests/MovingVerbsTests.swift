@@ -81,8 +81,49 @@ extension SitesOfThisMachine {
                 late.ending == .status(1) && late.errors.contains("only a migration back leads back"),
                 "\(late.everything)")
 
+            let journal = try pair.a.yard("site", "journal", domain).output.split(separator: "\n")
+            let entries = journal.filter { $0.contains("migrate to b.example") }
+            #expect(
+                entries.count == 2 && entries[1].hasSuffix("the operator wished it")
+                    && !entries[0].contains("wished"), "\(journal)")
+            #expect(try pair.b.yard("site", "journal", domain).output.contains("arriv"))
+
             let (seen, _) = try visitors.end()
             #expect(seen["failed"].integer == 0, "\(seen.line)")
+        }
+
+        /// Who is invited is listed, and may be uninvited; who is removed is no peer any more, and does not
+        /// come in again by what it was invited with.
+        @Test func anInvitationIsListedAndMayBeWithdrawn() throws {
+            let pair = try MovingPair()
+            let invited = try pair.a.yard("peer", "invite", "c.example")
+            #expect(invited.succeeded, "\(invited.everything)")
+            let token = String(invited.output.split(separator: "\n").last ?? "")
+            let listed = try pair.a.yard("peer", "list").output
+            #expect(listed.contains("\nc.example  invited until 20") && listed.contains("\nb.example"))
+            let again = try pair.a.yard("peer", "invite", "c.example")
+            #expect(
+                again.ending == .status(1)
+                    && again.errors.contains("yard peer remove c.example withdraws that"))
+            #expect(
+                try pair.a.yard("peer", "remove", "c.example").output
+                    == "the invitation of c.example is withdrawn\n")
+            #expect(try !pair.a.yard("peer", "list").output.contains("c.example"))
+            #expect(
+                try pair.a.yard("peer", "remove", "c.example").errors
+                    == "yard: there is no peer c.example, and nobody is invited as such\n")
+
+            // Somebody has it in his hands.
+            #expect(
+                try pair.b.yard("peer", "remove", "a.example").output == "a.example is no peer any more\n")
+            let refused = try pair.b.yard("peer", "accept", token)
+            #expect(refused.errors.contains("it was withdrawn"), "\(refused.everything)")
+            #expect(
+                try pair.a.yard("peer", "remove", "b.example").output == "b.example is no peer any more\n")
+            let second = try pair.a.yard("peer", "invite", "b.example")
+            let taken = try pair.b.yard(
+                "peer", "accept", String(second.output.split(separator: "\n").last ?? ""))
+            #expect(taken.output == "a.example is a peer now\n", "\(taken.everything)")
         }
     }
 }

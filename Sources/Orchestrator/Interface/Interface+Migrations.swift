@@ -9,13 +9,17 @@ extension Interface {
     func addMigrations(to router: Router<BasicRequestContext>) {
         router.get("/v1/peers") { _, _ in
             let link = try await migrator().link
-            let peers = try await Self.refusing { () async throws(PeerError) in try await link.book.peers() }
+            let (peers, invitations) = try await Self.refusing { () async throws(PeerError) in
+                (try await link.book.peers(), try await link.book.invitations())
+            }
+            let open = invitations.filter { $0.isOpen(at: Date()) }.sorted { $0.expires < $1.expires }
             return Self.answer(
                 .object([
                     "name": .string(link.identity.name.text),
                     "fingerprint": .string(link.identity.fingerprint.text),
                     "address": .string(link.address.description),
                     "peers": .array(peers.map { Self.report($0) }),
+                    "invitations": .array(open.map { Self.report($0) }),
                 ]))
         }
         router.post("/v1/peers/invitations") { request, _ in try await invite(request) }
@@ -29,9 +33,15 @@ extension Interface {
             let gone = try await Self.refusing { () async throws(PeerError) in
                 try await link.book.remove(try PeerName(text))
             }
-            guard let gone else { throw Refusal(.missing, "there is no peer \(text)") }
-            await yardmaster.disconnect(gone)
-            return Self.answer(.object(["ok": .bool(true), "peer": Self.report(gone)]))
+            guard gone.peer != nil || gone.wasInvited else {
+                throw Refusal(.missing, "there is no peer \(text), and nobody is invited as such")
+            }
+            if let peer = gone.peer { await yardmaster.disconnect(peer) }
+            return Self.answer(
+                .object([
+                    "ok": .bool(true), "peer": gone.peer.map { Self.report($0) } ?? .null,
+                    "was_invited": .bool(gone.wasInvited),
+                ]))
         }
         router.get("/v1/migrations") { _, _ in
             Self.answer(.object(["migrations": .array(try await migrator().reports())]))
@@ -72,6 +82,15 @@ extension Interface {
             "fingerprint": .string(peer.fingerprint.text),
             "since": .string(peer.since.ISO8601Format()),
             "may": .array(peer.permissions.words.map { .string($0) }),
+        ])
+    }
+
+    private static func report(_ invitation: Invitation) -> JSONValue {
+        .object([
+            "name": .string(invitation.peerName.text),
+            "expires": .string(invitation.expires.ISO8601Format()),
+            "failures": .number("\(invitation.failures)"),
+            "may": .array(invitation.permissions.words.map { .string($0) }),
         ])
     }
 

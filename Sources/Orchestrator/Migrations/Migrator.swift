@@ -176,7 +176,7 @@ package actor Migrator {
         var kept = old
         let value = body(&kept.ledger)
         guard kept.ledger != old.ledger else { return value }
-        try store.keep(kept)
+        try store.keep(kept, after: old)
         took(kept)
         return value
     }

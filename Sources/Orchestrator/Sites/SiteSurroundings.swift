@@ -37,6 +37,8 @@ extension Operation {
     /// What the journal calls an operation that nobody typed: a visitor came, or nobody did for long.
     package static let visitorVerb = "visit"
     package static let idleVerb = "idle"
+    /// An operator has added the site.
+    package static let additionVerb = "add"
     /// It has come from another hoster.
     package static let arrivalVerb = "arrive"
 }

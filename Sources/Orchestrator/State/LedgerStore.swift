@@ -9,6 +9,22 @@ struct KeptLedger: Sendable {
     var otherEdge: EdgeAddress?
 }
 
+extension KeptLedger {
+    /// What the journal says once a site was given away, or stays after all; nil: nothing of that kind has
+    /// changed. The other hoster's journal has the arrival.
+    fileprivate func entry(after old: KeptLedger?) -> (verb: String, began: Double, failure: String?)? {
+        guard let migration = ledger.outgoing, migration.state != old?.ledger.outgoing?.state else {
+            return nil
+        }
+        let verb = "migrate to \(migration.plan.peer)"
+        return switch migration.state {
+        case .settingAside: (verb, migration.beganSeconds, nil)
+        case .reverted(let reason): (verb, migration.beganSeconds, reason)
+        default: nil
+        }
+    }
+}
+
 /// Where an edge takes connections from the edges of peers.
 struct EdgeAddress: Codable, Equatable, Sendable {
     /// TLS, behind a header of the PROXY protocol.
@@ -36,9 +52,10 @@ extension SiteStore {
         }
     }
 
-    /// Keeps one as a whole; it is on the disk when this returns. It does not wait for others, because what
-    /// follows from it must not be done before.
-    func keep(_ kept: KeptLedger) throws(Refusal) {
+    /// Keeps one as a whole, and tells the journal of it; it is on the disk when this returns. It does not
+    /// wait for others, because what follows from it must not be done before.
+    /// - Parameter old: what was kept before.
+    func keep(_ kept: KeptLedger, after old: KeptLedger?) throws(Refusal) {
         do {
             let encoder = JSONEncoder()
             let value = String(decoding: try encoder.encode(kept.ledger), as: UTF8.self)
@@ -53,6 +70,17 @@ extension SiteStore {
                             INSERT INTO ledger VALUES (?1, ?2, ?3)
                             ON CONFLICT (site) DO UPDATE SET value = ?2, other_edge = ?3
                             """, arguments: [kept.ledger.site, value, edge])
+                }
+                if let entry = kept.entry(after: old) {
+                    try database.execute(
+                        sql: """
+                            INSERT INTO operation (domain, verb, began, ended, failure)
+                            VALUES (?, ?, ?, ?, ?)
+                            """,
+                        arguments: [
+                            kept.ledger.site, entry.verb, entry.began, Date().timeIntervalSince1970,
+                            entry.failure,
+                        ])
                 }
             }
         } catch {

@@ -50,11 +50,13 @@ struct PeerStore: PeerBook {
     func add(_ peer: Peer) async throws(PeerError) { try await change { try Self.add($0, peer) } }
 
     @discardableResult
-    func remove(_ name: PeerName) async throws(PeerError) -> Peer? {
+    func remove(_ name: PeerName) async throws(PeerError) -> RemovedPeer {
         try await change { database in
             let peer = try Self.peer(database, "name", name.text)
+            let wasInvited = try Self.isInvited(database, name)
             try database.execute(sql: "DELETE FROM peer WHERE name = ?", arguments: [name.text])
-            return peer
+            try Self.forgetInvitations(database, name)
+            return RemovedPeer(peer: peer, wasInvited: wasInvited)
         }
     }
 
@@ -95,13 +97,9 @@ struct PeerStore: PeerBook {
         try await change { database in
             let name = invitation.peerName
             if try Self.peer(database, "name", name.text) != nil { throw PeerError.nameTaken(name) }
-            let isInvited = try Self.invitations(database).contains {
-                $0.peerName == name && $0.isOpen(at: Date())
-            }
-            if isInvited { throw PeerError.isInvited(name) }
-            // What has expired is not needed any more.
-            try database.execute(
-                sql: "DELETE FROM invitation WHERE peer = ? AND used_by IS NULL", arguments: [name.text])
+            if try Self.isInvited(database, name) { throw PeerError.isInvited(name) }
+            // What has expired, or was used by a peer that has gone, is not needed any more.
+            try Self.forgetInvitations(database, name)
             try database.execute(
                 sql: "INSERT INTO invitation VALUES (?, ?, ?, ?, ?, ?)",
                 arguments: [
@@ -109,6 +107,14 @@ struct PeerStore: PeerBook {
                     invitation.expires.timeIntervalSince1970, invitation.failures, invitation.usedBy?.text,
                 ])
         }
+    }
+
+    private static func isInvited(_ database: Database, _ name: PeerName) throws -> Bool {
+        try invitations(database).contains { $0.peerName == name && $0.isOpen(at: Date()) }
+    }
+
+    private static func forgetInvitations(_ database: Database, _ name: PeerName) throws {
+        try database.execute(sql: "DELETE FROM invitation WHERE peer = ?", arguments: [name.text])
     }
 
     func invitations() async throws(PeerError) -> [Invitation] { try await look(Self.invitations) }
@@ -131,12 +137,6 @@ struct PeerStore: PeerBook {
         try await change { database in
             try database.execute(
                 sql: "UPDATE invitation SET failures = failures + 1 WHERE key = ?", arguments: [key.text])
-        }
-    }
-
-    func remove(_ key: InvitationKey) async throws(PeerError) {
-        try await change { database in
-            try database.execute(sql: "DELETE FROM invitation WHERE key = ?", arguments: [key.text])
         }
     }
 

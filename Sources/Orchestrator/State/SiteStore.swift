@@ -138,7 +138,8 @@ package struct SiteStore: Sendable {
     /// Keeps a new site with its names, on the first network that is free of `networkCount`; `obstacle` says
     /// what else has addresses of one.
     package func add(
-        domain: String, names: [String], folder: String, runme: String, wish: Wish, networkCount: Int,
+        domain: String, names: [String], folder: String, runme: String, wish: Wish,
+        verb: String = Operation.additionVerb, networkCount: Int,
         obstacle: @escaping @Sendable (Int) -> String? = { _ in nil }
     ) async throws(Refusal) -> (SiteRecord, Operation) {
         try await write { database in
@@ -166,7 +167,7 @@ package struct SiteStore: Sendable {
                 sql: "INSERT INTO site VALUES (?, ?, ?, ?, ?, ?)",
                 arguments: [domain, folder, network, wish.rawValue, 1, runme])
             try Self.writeNames(database, names, of: domain)
-            return (record, try Self.begin(database, domain, "add", previously: nil))
+            return (record, try Self.begin(database, domain, verb, previously: nil))
         }
     }
 

@@ -1,10 +1,12 @@
 /// Peers and migrations, for people.
 package enum MigrationsText {
-    /// This hoster and its peers.
+    /// This hoster, its peers, and who may become one.
     package static func peers(_ answer: JSONValue, _ style: Style) -> [String] {
         let own = "\(answer["name"].shown) at \(answer["address"].shown), key \(answer["fingerprint"].shown)"
-        let peers = answer["peers"].elements
-        guard !peers.isEmpty else { return [own, "there is no peer yet: yard peer invite NAME"] }
+        let (peers, invitations) = (answer["peers"].elements, answer["invitations"].elements)
+        guard !peers.isEmpty || !invitations.isEmpty else {
+            return [own, "there is no peer yet: yard peer invite NAME"]
+        }
         var table = Table(
             [
                 Table.Column("PEER", widthMin: 12), Table.Column("ADDRESS"),
@@ -20,7 +22,15 @@ package enum MigrationsText {
                         Table.Cell(peer["may"].elements.map(\.shown).joined(separator: ", ")),
                         Table.Cell(String(peer["fingerprint"].shown.prefix(16))),
                     ]
-                })
+                }
+                    + invitations.map { invitation in
+                        [
+                            Table.Cell(invitation["name"].shown),
+                            Table.Cell("invited until \(invitation["expires"].shown)"), Table.Cell(""),
+                            Table.Cell(invitation["may"].elements.map(\.shown).joined(separator: ", ")),
+                            Table.Cell(""),
+                        ]
+                    })
     }
 
     /// All migrations.
