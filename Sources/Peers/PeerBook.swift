@@ -67,19 +67,23 @@ package actor PeerBookInMemory: PeerBook {
 
     @discardableResult
     package func remove(_ name: PeerName) -> RemovedPeer {
-        let invitations = invitationsByKey.values.filter { $0.peerName == name }
-        for invitation in invitations { invitationsByKey[invitation.key] = nil }
-        return RemovedPeer(
-            peer: peersByName.removeValue(forKey: name),
-            wasInvited: invitations.contains { $0.isOpen(at: Date()) })
+        let wasInvited = isInvited(name)
+        forgetInvitations(to: name)
+        return RemovedPeer(peer: peersByName.removeValue(forKey: name), wasInvited: wasInvited)
+    }
+
+    private func isInvited(_ name: PeerName) -> Bool {
+        invitationsByKey.values.contains { $0.peerName == name && $0.isOpen(at: Date()) }
+    }
+
+    private func forgetInvitations(to name: PeerName) {
+        invitationsByKey = invitationsByKey.filter { $0.value.peerName != name }
     }
 
     package func add(_ invitation: Invitation) throws(PeerError) {
         if peersByName[invitation.peerName] != nil { throw .nameTaken(invitation.peerName) }
-        if invitationsByKey.values.contains(where: { $0.peerName == invitation.peerName && $0.usedBy == nil })
-        {
-            throw .isInvited(invitation.peerName)
-        }
+        if isInvited(invitation.peerName) { throw .isInvited(invitation.peerName) }
+        forgetInvitations(to: invitation.peerName)
         invitationsByKey[invitation.key] = invitation
     }
 

@@ -116,7 +116,7 @@ struct Migrate: ParsableCommand {
         if dryRun { return }
         if isTerminal(2) {
             try? writeAll(
-                2, Array("begins; interrupted, it goes on: yard migrations show \(domain)\n".utf8))
+                2, Array("if this command is interrupted the migration goes on: yard migrations\n".utf8))
         }
         result = try socket.follow(
             .post, "/v1/migrations", .object(["proposal": result["proposal"]]), output)

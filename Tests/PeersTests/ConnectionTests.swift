@@ -77,6 +77,24 @@ import YardKit
         #expect(await error(a, peer)?.kind == .ourCertificate)
     }
 
+    /// Its certificate was looked at before it was removed, and its handshake ends afterwards.
+    @Test func whoIsRemovedDuringItsHandshakeIsNotAnswered() async throws {
+        let a = try await TestHoster("a")
+        let identity = try Identity(making: PeerName("b"))
+        let book = ForgetfulBook(try a.peer())
+        let server = try await PeerServer(
+            identity, book: book, listeningOn: [("127.0.0.1", 0)], methods: TestMethods.all, limits: .quick
+        ) { _ in }
+        let running = Task { await server.run() }
+        let b = Peer(
+            name: identity.name, address: try PeerAddress("127.0.0.1:\(server.ports[0])"),
+            fingerprint: identity.fingerprint, since: Date(), permissions: .standard)
+        #expect(await error(a, b)?.kind == .cutOff)
+        #expect(await book.looks == 2)
+        running.cancel()
+        await running.value
+    }
+
     @Test func certificatesThatAreOutOfTimeAreRefusedWithASentence() async throws {
         let day = 86_400.0
         for (lifetime, made, words) in [
@@ -189,4 +207,26 @@ import YardKit
         #expect(ContinuousClock.now - start < .seconds(5))
         #expect(await error(a, peer)?.kind == .unreachable)
     }
+}
+
+/// A book that has forgotten its peer when it is asked for the second time.
+private actor ForgetfulBook: PeerBook {
+    private let peer: Peer
+    private(set) var looks = 0
+
+    init(_ peer: Peer) { self.peer = peer }
+
+    func peer(with fingerprint: Fingerprint) -> Peer? {
+        looks += 1
+        return looks == 1 && fingerprint == peer.fingerprint ? peer : nil
+    }
+
+    func peers() -> [Peer] { [] }
+    func add(_ peer: Peer) {}
+    @discardableResult
+    func remove(_ name: PeerName) -> RemovedPeer { RemovedPeer(peer: nil, wasInvited: false) }
+    func add(_ invitation: Invitation) {}
+    func invitations() -> [Invitation] { [] }
+    func countFailure(of key: InvitationKey) {}
+    func redeem(_ key: InvitationKey, by peer: Peer) throws(PeerError) { throw .noSuchInvitation }
 }

@@ -12,7 +12,10 @@ extension Interface {
             let (peers, invitations) = try await Self.refusing { () async throws(PeerError) in
                 (try await link.book.peers(), try await link.book.invitations())
             }
-            let open = invitations.filter { $0.isOpen(at: Date()) }.sorted { $0.expires < $1.expires }
+            // One under the name of a peer, who has invited us in turn, lets nobody in.
+            let names = Set(peers.map(\.name))
+            let open = invitations.filter { $0.isOpen(at: Date()) && !names.contains($0.peerName) }
+                .sorted { $0.expires < $1.expires }
             return Self.answer(
                 .object([
                     "name": .string(link.identity.name.text),
@@ -81,7 +84,7 @@ extension Interface {
             "name": .string(peer.name.text), "address": .string(peer.address.description),
             "fingerprint": .string(peer.fingerprint.text),
             "since": .string(peer.since.ISO8601Format()),
-            "may": .array(peer.permissions.words.map { .string($0) }),
+            "may": .array(peer.permissions.words.map { .string($0) }), "invited": .bool(false),
         ])
     }
 
@@ -90,7 +93,7 @@ extension Interface {
             "name": .string(invitation.peerName.text),
             "expires": .string(invitation.expires.ISO8601Format()),
             "failures": .number("\(invitation.failures)"),
-            "may": .array(invitation.permissions.words.map { .string($0) }),
+            "may": .array(invitation.permissions.words.map { .string($0) }), "invited": .bool(true),
         ])
     }
 

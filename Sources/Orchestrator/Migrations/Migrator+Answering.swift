@@ -58,6 +58,8 @@ extension Migrator {
                 if let reason = await objection(to: offer, of: request.site) { return .refusal(reason) }
             }
             terms = await self.terms(besides: request.site)
+            let known = try? await link.book.peer(with: peerRequest.peer.fingerprint)
+            guard known == peerRequest.peer else { return .refusal("you are no peer any more") }
             // Behind this nothing is waited for before it is answered.
             if let reason = allKept.values.map(\.ledger).obstacle(to: request, from: peer) {
                 return .refusal(reason)

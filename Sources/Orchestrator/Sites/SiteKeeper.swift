@@ -444,6 +444,9 @@ package actor SiteKeeper {
 
     /// What has become of an operation when the site is as something else wanted it.
     private func supersession(of operation: Operation) -> Refusal? {
+        if operation.verb == Operation.arrivalVerb, !guidance.mayRun {
+            return Refusal(.conflict, "it went back to where it came from")
+        }
         let isSo =
             switch operation.verb {
             case Operation.visitorVerb, Operation.arrivalVerb: record.wish == .awake

@@ -10,8 +10,8 @@ struct KeptLedger: Sendable {
 }
 
 extension KeptLedger {
-    /// What the journal says once a site was given away, or stays after all; nil: nothing of that kind has
-    /// changed. The other hoster's journal has the arrival.
+    /// What the journal says once a site was given away, or runs here again after all; nil: nothing of that
+    /// kind has changed. The other hoster's journal has the arrival.
     fileprivate func entry(after old: KeptLedger?) -> (verb: String, began: Double, failure: String?)? {
         guard let migration = ledger.outgoing, migration.state != old?.ledger.outgoing?.state else {
             return nil
@@ -19,7 +19,7 @@ extension KeptLedger {
         let verb = "migrate to \(migration.plan.peer)"
         return switch migration.state {
         case .settingAside: (verb, migration.beganSeconds, nil)
-        case .reverted(let reason): (verb, migration.beganSeconds, reason)
+        case .recalling(let reason): (verb, migration.beganSeconds, reason)
         default: nil
         }
     }

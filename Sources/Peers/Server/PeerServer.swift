@@ -118,6 +118,9 @@ package final class PeerServer: Sendable {
                 try await refuse(arrival, PeerError(.busy, "too many connections at once"))
                 return
             }
+            // Who was removed since its certificate was looked at is no peer any more; who is removed from
+            // now on is found by `disconnect`.
+            guard try await book.peer(with: peer.fingerprint) == peer else { return }
             try await answer(peer, on: connection)
         case (.peer(let peer), PeerProtocol.join):
             try await join(arrival, as: peer.fingerprint)

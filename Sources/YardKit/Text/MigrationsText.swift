@@ -25,8 +25,8 @@ package enum MigrationsText {
                 }
                     + invitations.map { invitation in
                         [
-                            Table.Cell(invitation["name"].shown),
-                            Table.Cell("invited until \(invitation["expires"].shown)"), Table.Cell(""),
+                            Table.Cell(invitation["name"].shown), Table.Cell("invited"),
+                            Table.Cell("until \(invitation["expires"].shown)"),
                             Table.Cell(invitation["may"].elements.map(\.shown).joined(separator: ", ")),
                             Table.Cell(""),
                         ]

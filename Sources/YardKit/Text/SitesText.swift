@@ -71,7 +71,7 @@ package enum SitesText {
     package static func operations(_ operations: [JSONValue], _ style: Style) -> [String] {
         var table = Table(
             [
-                Table.Column("BEGAN"), Table.Column("SITE", widthMin: 18), Table.Column("VERB"),
+                Table.Column("BEGAN"), Table.Column("SITE", widthMin: 18), Table.Column("VERB", widthMin: 10),
                 Table.Column("TOOK", isRight: true), Table.Column("FAILURE", widthMin: 10),
             ], style: style)
         return table.lines(
