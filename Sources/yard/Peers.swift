@@ -63,7 +63,7 @@ struct PeerVerb: ParsableCommand {
     struct Remove: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Forgets a peer, or withdraws an invitation: from now on it may do nothing here.")
-        @Argument(help: "The peer, or what was invited.") var name: String
+        @Argument(help: "The peer, or who was invited.") var name: String
         @OptionGroup var socket: YardmasterOptions
         @OptionGroup var output: OutputOptions
 

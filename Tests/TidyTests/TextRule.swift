@@ -12,7 +12,7 @@ struct TextRule {
         }
     }
 
-    /// `example.org/work/` and `$ROOT/root/` name something inside another folder.
+    /// Behind a letter, a digit or one of `._-})` it names something inside another folder.
     private func isPartOfLongerPath(_ folder: String, in line: Substring) -> Bool {
         var start = line.startIndex
         while let range = line[start...].firstRange(of: folder) {

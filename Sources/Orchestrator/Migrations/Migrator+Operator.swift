@@ -128,7 +128,7 @@ extension Migrator {
         }
         // Where the names will lead is known before anything can depend on it.
         kept.otherEdge = proposal.edge
-        try store.keep(kept, after: nil)
+        try store.keep(kept, after: allKept[site])
         took(kept)
     }
 

@@ -54,7 +54,7 @@ extension SiteStore {
 
     /// Keeps one as a whole, and tells the journal of it; it is on the disk when this returns. It does not
     /// wait for others, because what follows from it must not be done before.
-    /// - Parameter old: what was kept before.
+    /// - Parameter old: what was kept before; nil: nothing.
     func keep(_ kept: KeptLedger, after old: KeptLedger?) throws(Refusal) {
         do {
             let encoder = JSONEncoder()
